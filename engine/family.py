@@ -8,13 +8,14 @@ these records alone; a new model costs one file and one line in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from engine.knobs import NoKnobs
+from engine.knobs import NoKnobs, knob
 from engine.payloads import Payload
+from engine.phrases import N_
 
 if TYPE_CHECKING:  # the declarations must be readable before torch is there
     import torch
@@ -22,6 +23,105 @@ if TYPE_CHECKING:  # the declarations must be readable before torch is there
 
 Drawing: TypeAlias = "Generator[Payload | None, None, None]"
 """A generator of payloads; ``None`` is only a safe point. Newest payload wins."""
+
+
+@dataclass(frozen=True)
+class TrainKnobs:
+    """What every training has to set. Families add to it and choose other defaults."""
+
+    steps: int = knob(
+        4000,
+        N_("Planned steps"),
+        low=0,
+        high=10_000_000,
+        unit=N_("steps"),
+        help=N_("The learning rate falls towards the end of the plan. 0 plans by time, or not."),
+    )
+    seconds: float = knob(
+        0.0,
+        N_("Planned time"),
+        low=0.0,
+        high=1e6,
+        unit="s",
+        advanced=True,
+        help=N_("A plan in seconds of pure training, for who has a minute to spend. 0: not so."),
+    )
+    learning_rate: float = knob(
+        3e-3,
+        N_("Learning rate"),
+        low=1e-6,
+        high=1.0,
+        log=True,
+        live=True,
+        help=N_("How far each step goes. Too high and the loss jumps, too low and it crawls."),
+    )
+    clip: float = knob(
+        1.0,
+        N_("Gradient clipping"),
+        low=0.0,
+        high=100.0,
+        live=True,
+        help=N_("A longer gradient is scaled down to this norm; 0 leaves it as it is."),
+    )
+    batch: int = knob(
+        16,
+        N_("Batch size"),
+        low=1,
+        high=1024,
+        help=N_("Examples in one step."),
+    )
+    warm_up: int = knob(
+        50,
+        N_("Warm-up"),
+        low=0,
+        high=100_000,
+        unit=N_("steps"),
+        advanced=True,
+        help=N_("The learning rate climbs to its value over these first steps."),
+    )
+    decay_from: float = knob(
+        0.5,
+        N_("Decay from"),
+        low=0.0,
+        high=1.0,
+        advanced=True,
+        help=N_("The part of the plan after which the learning rate falls in a straight line."),
+    )
+    average: float = knob(
+        0.98,
+        N_("Weight averaging"),
+        low=0.0,
+        high=0.9999,
+        advanced=True,
+        live=True,
+        help=N_("Samples and held-out loss use a running average of the weights; 0: the newest."),
+    )
+
+
+class Data(Protocol):
+    """Something to learn from. What else it has is between it and the models that accept it."""
+
+    @property
+    def key(self) -> str:
+        """Key in the catalogue, or the path of an own file."""
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+
+    @property
+    def kind(self) -> str:
+        """What kind it is; see `Model.accepts`."""
+
+    @property
+    def sha256(self) -> str:
+        """Of an own file, so that a run finds the very same again; else empty."""
+
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Title and value of what is worth knowing: size, vocabulary, split, licence."""
+
+    def preview(self) -> Payload:
+        """What it looks like."""
 
 
 class Descent(NamedTuple):
@@ -92,16 +192,20 @@ class Model:
     accepts: the kind of data it learns from ("text").
     data: key of the data set that is chosen at the start.
     build: ``build(net, data)`` gives the module; random numbers come from torch's global state.
-    optimise: ``optimise(module, train)`` gives named optimisers.
+    optimise: ``optimise(module, train)`` gives the optimisers that step together, by name. A
+        parameter group's "scale" (1 where absent) multiplies the learning rate.
     batch: ``batch(data, net, train, random)`` draws a training batch with the given generator.
     step: ``step(module, batch, train)`` yields a `Descent` for each loss, in order; the loop
         takes the optimiser's step before it asks for the next.
-    evaluate: ``evaluate(module, data, net, most)`` yields ``None`` at safe points and returns
-        the held-out metrics by name, over at most `most` scored elements (None: all).
+    evaluate: ``evaluate(module, data, net, train, most)`` yields ``None`` at safe points and
+        returns the held-out metrics by name, among them "held_out", over at most `most` scored
+        elements (None: all).
     sampler: ``sampler(trained, knobs, keep)`` yields payloads. `keep` is what a person
         wants kept of an earlier sample (token ids for text), or ().
     watch: the sample settings of the live sample: fixed, so that what changes is the model.
-    units: how the loss may be read, e.g. {"bits_per_char": 1 / ln 2}: factors on `loss`.
+    check: ``check(data, net)`` raises a `PlaygroundError` where the two cannot go together.
+    units: ``units(data)`` says how the loss may be read: factors on it by name, first the own
+        one, e.g. {"nats per character": 1.0, "bits per character": 1 / ln 2}.
     """
 
     key: str
@@ -116,13 +220,14 @@ class Model:
     watch: Any
     presets: tuple[Preset, ...]
     build: Callable[[Any, Any], nn.Module]
-    optimise: Callable[[Any, Any], Mapping[str, torch.optim.Optimizer]]
+    optimise: Callable[[Any, Any], Mapping[str, Sequence[torch.optim.Optimizer]]]
     batch: Callable[[Any, Any, Any, torch.Generator], Any]
     step: Callable[[Any, Any, Any], Iterator[Descent]]
-    evaluate: Callable[[Any, Any, Any, int | None], Generator[None, None, dict[str, float]]]
+    evaluate: Callable[[Any, Any, Any, Any, int | None], Generator[None, None, dict[str, float]]]
     sampler: Callable[[Trained, Any, tuple[int, ...]], Drawing]
     views: tuple[View, ...] = ()
-    units: Mapping[str, float] = field(default_factory=dict)
+    check: Callable[[Any, Any], None] = lambda data, net: None
+    units: Callable[[Any], Mapping[str, float]] = lambda data: {"loss": 1.0}
 
     def preset(self, key: str | None = None) -> Preset:
         """The preset of that key, or the first. Raises `KeyError` where there is none."""

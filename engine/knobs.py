@@ -60,7 +60,8 @@ class Knob:
             case "int" | "float" if isinstance(value, int | float) and not isinstance(value, bool):
                 whole = self.kind == "int"
                 if math.isfinite(value) and not (whole and value != int(value)):
-                    assert self.low is not None and self.high is not None
+                    assert self.low is not None
+                    assert self.high is not None
                     if self.low <= value <= self.high:
                         return int(value) if whole else float(value)
         raise KnobError(self, value)
@@ -128,9 +129,7 @@ def knob(
         kind = "text"
     if kind in ("int", "float") and (low is None or high is None):
         raise TypeError(f"the knob {title!r} is a number and needs both bounds")
-    declared = Knob(
-        "", title, kind, default, low, high, log, options, unit, help, live, advanced
-    )
+    declared = Knob("", title, kind, default, low, high, log, options, unit, help, live, advanced)
     return dataclasses.field(default=default, metadata={"knob": declared})
 
 

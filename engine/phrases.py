@@ -30,7 +30,7 @@ class Phrase(str):
         return (Phrase, (self.template, dict(self.values)))
 
 
-def N_(template: str, **values: Any) -> Phrase:
+def N_(template: str, **values: Any) -> Phrase:  # noqa: N802 - gettext's own name for it
     """Mark `template` for translation; `values` fill its ``{names}``."""
     return Phrase(template, values)
 

@@ -16,14 +16,12 @@ that switching costs nothing, short enough that a request is answered at once.
 
 import itertools
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Literal, Protocol, TypeAlias
 
 from engine.events import Ended, Event, Mailbox, Reason
-from engine.phrases import Phrase
 
 log = logging.getLogger(__name__)
 

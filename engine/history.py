@@ -1,0 +1,134 @@
+"""The history of a training: numbers over steps, and what was changed when.
+
+The compute thread appends, any thread may read; a reader gets copies. Memory is
+bounded however long a training goes on: a series that is full has each two
+neighbouring points merged into their mean, so a curve keeps its shape and only
+loses detail where it is oldest.
+"""
+
+import json
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+CAPACITY = 8192
+
+
+class Mark(NamedTuple):
+    """Something that happened at `step`: a live knob was turned, a roll-back."""
+
+    step: int
+    text: str
+
+
+class Series(NamedTuple):
+    """A curve. steps, seconds of pure training, values: (n,) float64 each."""
+
+    steps: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+class _Rows:
+    """A growing table of (step, seconds, value), at most `CAPACITY` rows."""
+
+    def __init__(self, rows: NDArray[np.float64] | None = None) -> None:
+        self.table = np.empty((CAPACITY, 3))
+        self.size = 0
+        for row in () if rows is None else rows:
+            self.append(row)
+
+    def append(self, row: tuple[float, float, float] | NDArray[np.float64]) -> None:
+        if self.size == CAPACITY:
+            self.size //= 2
+            self.table[: self.size] = self.table.reshape(-1, 2, 3).mean(axis=1)
+        self.table[self.size] = row
+        self.size += 1
+
+    def filled(self) -> NDArray[np.float64]:
+        return self.table[: self.size].copy()
+
+
+class History:
+    """Series by name, and marks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._series: dict[str, _Rows] = {}
+        self._marks: list[Mark] = []
+        self._version = 0
+
+    @property
+    def version(self) -> int:
+        """Changes with every change, so that a reader can tell whether to look again."""
+        return self._version
+
+    def add(self, step: int, seconds: float, values: dict[str, float]) -> None:
+        """Append one point to each named series."""
+        with self._lock:
+            self._version += 1
+            for name, value in values.items():
+                self._series.setdefault(name, _Rows()).append((step, seconds, value))
+
+    def mark(self, step: int, text: str) -> None:
+        """Append a mark."""
+        with self._lock:
+            self._version += 1
+            self._marks.append(Mark(step, text))
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """All marks, oldest first."""
+        with self._lock:
+            return tuple(self._marks)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the series, in order of appearance."""
+        with self._lock:
+            return tuple(self._series)
+
+    def series(self, name: str) -> Series:
+        """All points of a series; empty for one that is not there."""
+        with self._lock:
+            rows = self._series.get(name)
+            table = rows.filled() if rows else np.empty((0, 3))
+        return Series(table[:, 0], table[:, 1], table[:, 2])
+
+    def last(self) -> dict[str, float]:
+        """The newest value of each series."""
+        with self._lock:
+            return {
+                name: float(rows.table[rows.size - 1, 2])
+                for name, rows in self._series.items()
+                if rows.size
+            }
+
+    def forget_after(self, step: int) -> None:
+        """Drop the points after `step` (a roll-back undoes them). Marks stay."""
+        with self._lock:
+            self._version += 1
+            for rows in self._series.values():
+                rows.size = int(np.searchsorted(rows.table[: rows.size, 0], step, side="right"))
+
+    def save(self, path: Path) -> None:
+        """Write to an .npz that holds no pickles."""
+        with self._lock:
+            arrays = {f"series/{name}": rows.filled() for name, rows in self._series.items()}
+            marks = json.dumps([list(mark) for mark in self._marks])
+        np.savez(path, allow_pickle=False, marks=np.array(marks), **arrays)
+
+    @staticmethod
+    def load(path: Path) -> "History":
+        """Read what `save` wrote. Else raises `ValueError`, `OSError` or `KeyError`."""
+        history = History()
+        with np.load(path, allow_pickle=False) as archive:
+            for key in archive.files:
+                if key.startswith("series/"):
+                    rows = _Rows(archive[key].astype(np.float64).reshape(-1, 3))
+                    history._series[key.removeprefix("series/")] = rows
+            history._marks = [Mark(int(s), str(t)) for s, t in json.loads(str(archive["marks"]))]
+        return history

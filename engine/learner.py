@@ -1,0 +1,264 @@
+"""A learner: all the state that a training has, and the one step that changes it.
+
+Weights, their running average (Polyak averaging), the optimisers' moments, the
+random state, the step counter, the history. What is here, and nothing else, is
+what a checkpoint holds; a learner that was saved, loaded and continued is
+therefore equal to one that was never interrupted, bit for bit.
+"""
+
+import copy
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from engine import knobs
+from engine.family import Model, TrainKnobs
+from engine.history import History
+from engine.phrases import N_, PlaygroundError
+from engine.store import write_atomically
+
+FLOOR = 0.02  # of the learning rate, at the end of the plan and after it
+
+
+def schedule(train: TrainKnobs, step: int, seconds: float) -> float:
+    """The factor on the learning rate: a climb, a plateau, and a straight fall to `FLOOR`.
+
+    The plan is counted in steps, in seconds of training, or in whichever is further on.
+    """
+    climb = min(1.0, (step + 1) / (train.warm_up + 1))
+    done = max(
+        step / train.steps if train.steps else 0.0,
+        seconds / train.seconds if train.seconds else 0.0,
+    )
+    if done <= train.decay_from:
+        return climb
+    left = (1.0 - min(done, 1.0)) / max(1.0 - train.decay_from, 1e-9)
+    return climb * max(FLOOR, left)
+
+
+class TorchRandom:
+    """A random state of its own (CPU and, where there is one, GPU) for one job."""
+
+    def __init__(self, seed: int) -> None:
+        self._outside: tuple[Tensor, list[Tensor]] | None = None
+        outside = self._now()
+        torch.manual_seed(seed)
+        self.inside = self._now()
+        self._set(outside)
+
+    @staticmethod
+    def _now() -> tuple[Tensor, list[Tensor]]:
+        return torch.get_rng_state(), (
+            torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        )
+
+    @staticmethod
+    def _set(state: tuple[Tensor, list[Tensor]]) -> None:
+        torch.set_rng_state(state[0])
+        if state[1]:
+            torch.cuda.set_rng_state_all(state[1])
+
+    def enter(self) -> None:
+        """Put this state in force."""
+        self._outside = self._now()
+        self._set(self.inside)
+
+    def leave(self) -> None:
+        """Take it out, and put back what was there."""
+        assert self._outside is not None
+        self.inside = self._now()
+        self._set(self._outside)
+        self._outside = None
+
+    def __enter__(self) -> "TorchRandom":
+        self.enter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+
+class Learner:
+    """A model in training. Only the compute thread touches it."""
+
+    def __init__(self, model: Model, data: Any, net: Any, train: TrainKnobs, seed: int) -> None:
+        self.model = model
+        self.data = data
+        self.net = net
+        self.train = train
+        self.seed = seed
+        self.step = 0
+        self.seconds = 0.0
+        self.rate_factor = 1.0  # halved by each roll-back
+        self.history = History()
+        self.random = TorchRandom(seed)
+        self.draws = torch.Generator().manual_seed(seed)
+        with self.random:
+            self.module = model.build(net, data)
+        self.module.train()
+        self.averaged = copy.deepcopy(self.module).eval().requires_grad_(False)
+        self.optimisers = model.optimise(self.module, train)
+        self._remember_pairs()
+
+    def _remember_pairs(self) -> None:
+        own, averaged = self.module.state_dict(), self.averaged.state_dict()
+        moving = [name for name in own if own[name].is_floating_point()]
+        self._own = [own[name] for name in moving]
+        self._averaged = [averaged[name] for name in moving]
+        self._counters = [(own[n], averaged[n]) for n in own if n not in set(moving)]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
+
+    def advance(self) -> dict[str, Tensor]:
+        """Take one training step. Gives its metrics, still as tensors (no copy to the host).
+
+        The random state must be in force.
+        """
+        start = time.perf_counter()
+        metrics: dict[str, Tensor] = {}
+        rate = self.learning_rate
+        batch = self.model.batch(self.data, self.net, self.train, self.draws)
+        for descent in self.model.step(self.module, batch, self.train):
+            self.module.zero_grad(set_to_none=True)
+            descent.loss.backward()
+            stepping = self.optimisers[descent.optimiser]
+            if self.train.clip:
+                groups = [group["params"] for each in stepping for group in each.param_groups]
+                metrics["gradient"] = nn.utils.clip_grad_norm_(
+                    [parameter for group in groups for parameter in group], self.train.clip
+                )
+            for optimiser in stepping:
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * group.get("scale", 1.0)
+                optimiser.step()
+            metrics["loss"] = descent.loss.detach()
+            metrics |= descent.metrics
+        self.step += 1
+        self._average()
+        self.seconds += time.perf_counter() - start
+        return metrics
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        factor = schedule(self.train, self.step, self.seconds)
+        return self.train.learning_rate * self.rate_factor * factor
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # The average is shorter at the start, or the first samples would be noise for long.
+        decay = min(self.train.average, self.step / (self.step + 10))
+        torch._foreach_lerp_(self._averaged, self._own, 1.0 - decay)
+        for own, averaged in self._counters:
+            averaged.copy_(own)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are numbers."""
+        with torch.no_grad():
+            sums = torch.stack([tensor.sum() for tensor in self._own])
+        return bool(torch.isfinite(sums).all())
+
+    def save(self, folder: Path) -> None:
+        """Write everything into `folder`, which must be there."""
+        safetensors.torch.save_model(self.module, str(folder / "weights.safetensors"))
+        safetensors.torch.save_model(self.averaged, str(folder / "averaged.safetensors"))
+        torch.save(self._rest(), folder / "optimiser.pt")
+        self.history.save(folder / "history.npz")
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "rate_factor": self.rate_factor,
+            "train": knobs.as_dict(self.train),
+        }
+        write_atomically(folder / "state.json", json.dumps(state).encode())
+
+    def _rest(self) -> dict[str, Any]:
+        return {
+            "optimisers": {
+                name: [each.state_dict() for each in stepping]
+                for name, stepping in self.optimisers.items()
+            },
+            "random": self.random.inside[0],
+            "draws": self.draws.get_state(),
+        }
+
+    def load(self, folder: Path) -> None:
+        """Become what `save` wrote. Raises `PlaygroundError` where it does not fit."""
+        try:
+            state = json.loads((folder / "state.json").read_text("utf-8"))
+            for module, name in ((self.module, "weights"), (self.averaged, "averaged")):
+                safetensors.torch.load_model(module, folder / f"{name}.safetensors")
+            rest = torch.load(folder / "optimiser.pt", weights_only=True)
+            self._take_rest(rest)
+            self.history = History.load(folder / "history.npz")
+            self.step = int(state["step"])
+            self.seconds = float(state["seconds"])
+            self.rate_factor = float(state["rate_factor"])
+            self.train = knobs.from_dict(type(self.train), state["train"])
+        except PlaygroundError:
+            raise
+        # Whatever a damaged or foreign file makes the readers raise, it is refused with its name.
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            EOFError,
+            SafetensorError,
+            __import__("pickle").UnpicklingError,
+        ) as error:
+            raise PlaygroundError(
+                N_(
+                    "the saved state in {folder} cannot be read: {error}",
+                    folder=str(folder),
+                    error=f"{type(error).__name__}: {error}",
+                )
+            ) from error
+
+    def _take_rest(self, rest: Mapping[str, Any]) -> None:
+        for name, stepping in self.optimisers.items():
+            for optimiser, state in zip(stepping, rest["optimisers"][name], strict=True):
+                optimiser.load_state_dict(state)
+        self.random.inside = (rest["random"], self.random.inside[1])
+        self.draws.set_state(rest["draws"])
+
+    def remember(self) -> dict[str, Any]:
+        """A copy in memory of all that `save` writes but the history; see `recall`."""
+        return copy.deepcopy(
+            {
+                "module": self.module.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "rest": self._rest(),
+                "step": self.step,
+                "seconds": self.seconds,
+            }
+        )
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go back to what was remembered; the history forgets what came after."""
+        memory = copy.deepcopy(dict(memory))
+        self.module.load_state_dict(memory["module"])
+        self.averaged.load_state_dict(memory["averaged"])
+        self._take_rest(memory["rest"])
+        self.step = memory["step"]
+        self.seconds = memory["seconds"]
+        self.history.forget_after(self.step)
+
+
+def is_finite(values: Mapping[str, float]) -> bool:
+    """Whether all of them are numbers."""
+    return all(math.isfinite(value) for value in values.values())

@@ -1,0 +1,761 @@
+"""A session: one model, its data and its training, and everything one can ask of it.
+
+``train`` below is the only training loop there is. It is a generator on the
+compute thread, so between any two steps one can sample from the model, look
+into it, turn a live knob, pause, or close the program; none of that needs a
+lock, and none of it changes what is learned.
+
+What is not a step (views, samples, held-out loss) may take `ASIDE` of the time
+at most, so that watching a training hardly slows it.
+"""
+
+import copy
+import dataclasses
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import safetensors.torch
+import torch
+
+from engine import knobs as knobs_
+from engine.data import catalogue
+from engine.events import Progress, Said, Saved, Shown
+from engine.family import Data, Model, Trained, View
+from engine.history import History
+from engine.learner import Learner, TorchRandom, is_finite
+from engine.payloads import Payload
+from engine.phrases import N_, PlaygroundError
+from engine.store import Run, RunError, Store, write_atomically
+from engine.worker import Job, Worker
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.05
+AUTOSAVE_SECONDS = 8.0
+SAMPLE_SECONDS = 1.0
+HELD_OUT_SECONDS = 2.0
+HELD_OUT_ELEMENTS = 4096
+ASIDE = 0.04
+SNAPSHOTS = 40
+ROLL_BACKS = 3
+LIVE_SAMPLE = "sample"
+
+Status: TypeAlias = Literal["empty", "training", "paused"]
+Work: TypeAlias = Generator[None, None, Any]
+
+
+def set_up(threads: int | None = None) -> None:
+    """Prepare torch on the compute thread: leave one core to the window and everybody else."""
+    torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
+
+
+class Playground:
+    """Everything that is open: the compute thread, the run folders, the sessions."""
+
+    def __init__(
+        self, models: Iterable[Model], runs: Path | None = None, threads: int | None = None
+    ) -> None:
+        self.models = {model.key: model for model in models}
+        self.worker = Worker(lambda: set_up(threads))
+        self.store = Store(runs)
+        self.sessions: list[Session] = []
+        self._loaded: dict[str, Data] = {}
+        self._strangers: dict[str, tuple[str, Trained]] = {}
+
+    def open(self, model: Model) -> "Session":
+        """A new session for `model`, with its first preset and its own data set chosen."""
+        session = Session(self, model)
+        self.sessions.append(session)
+        return session
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Stop and save everything. Whether that was done in time."""
+        done = self.worker.close(timeout)
+        self.store.empty_trash()
+        return done
+
+    def data(self, name: str) -> Generator[Progress, None, Data]:
+        """The data set or own file of that name; loaded once, and shared by all sessions."""
+        if name not in self._loaded:
+            self._loaded[name] = yield from catalogue.load(name)
+        return self._loaded[name]
+
+    def companions(self, keys: tuple[str, ...]) -> dict[str, Trained]:
+        """For each key the model in training, or else its newest run, where there is one."""
+        found: dict[str, Trained] = {}
+        for key in keys:
+            open_ones = [
+                each.learner for each in self.sessions if each.model.key == key and each.learner
+            ]
+            if open_ones:
+                newest = max(open_ones, key=lambda learner: learner.step)
+                found[key] = as_trained(newest)
+            elif key in self.models and (stranger := self._newest_run(self.models[key])):
+                found[key] = stranger
+        return found
+
+    def _newest_run(self, model: Model) -> Trained | None:
+        for run in self.store.runs():
+            if run.model == model.key and run.step:
+                mark = f"{run.id}/{run.checkpoint}"
+                if self._strangers.get(model.key, ("", None))[0] != mark:
+                    try:
+                        trained = load_trained(self.store, run, model)
+                    except PlaygroundError as error:
+                        log.warning("%s", error)
+                        continue
+                    self._strangers[model.key] = (mark, trained)
+                return self._strangers[model.key][1]
+        return None
+
+
+def as_trained(
+    learner: Learner,
+    sample: Payload | None = None,
+    companions: Mapping[str, Trained] | None = None,
+) -> Trained:
+    """What samplers and views get to see of a learner."""
+    return Trained(
+        module=learner.averaged,
+        net=learner.net,
+        train=learner.train,
+        data=learner.data,
+        step=learner.step,
+        model=learner.model,
+        sample=sample,
+        companions=companions or {},
+    )
+
+
+def load_trained(store: Store, run: Run, model: Model) -> Trained:
+    """The averaged model of a saved run, for sampling and views; needs no training data."""
+    folder = store.checkpoint_path(run)
+    data = load_stub(store, run)
+    net = knobs_.from_dict(model.net, run.net)
+    with TorchRandom(run.seed):
+        module = model.build(net, data)
+    try:
+        safetensors.torch.load_model(module, folder / "averaged.safetensors")
+    except (OSError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+        raise RunError(
+            N_("the weights of the run {run} cannot be read: {error}", run=run.id, error=str(error))
+        ) from error
+    train = knobs_.from_dict(model.train, run.train)
+    module.eval().requires_grad_(False)
+    return Trained(module, net, train, data, run.step, model)
+
+
+def load_stub(store: Store, run: Run) -> Data:
+    """What the run folder itself keeps of its data: enough to build the model and to sample."""
+    path = store.path(run.id) / "data.json"
+    try:
+        return catalogue.from_json(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            N_("the run {run} is damaged: data.json: {error}", run=run.id, error=str(error))
+        ) from error
+
+
+class Session:
+    """One model at work. Methods that return a `Job` do their work on the compute thread."""
+
+    def __init__(self, playground: Playground, model: Model) -> None:
+        preset = model.preset()
+        self.playground = playground
+        self.model = model
+        self.net = preset.net
+        self.train = preset.train
+        self.seed = 1
+        self.data_name = model.data
+        self.data: Data | None = None
+        self.learner: Learner | None = None
+        self.run: Run | None = None
+        self.watch = model.watch
+        self.sample_shown: Payload | None = None
+        self.wanted: dict[str, Any] = {}
+        self._training: Job | None = None
+        self._empty = History()
+        self._snapshots: tuple[int, ...] = ()
+
+    # --- what is so
+
+    @property
+    def status(self) -> Status:
+        """Whether there is a model, and whether it trains."""
+        if self._training is not None and not self._training.ended:
+            return "training"
+        return "paused" if self.learner else "empty"
+
+    @property
+    def history(self) -> History:
+        """The curves of the present training."""
+        return self.learner.history if self.learner else self._empty
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        return self.learner.step if self.learner else 0
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """Steps whose weights are kept, so that views can be drawn as they were then."""
+        return self._snapshots
+
+    # --- what one can do
+
+    def choose(
+        self,
+        *,
+        data: str | None = None,
+        net: Any = None,
+        train: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        """Set what the next training starts with. Bad knobs raise, and nothing is changed."""
+        for each in (net, train):
+            if each is not None and (wrong := knobs_.problems(each)):
+                raise wrong[0]
+        if data is not None and data != self.data_name:
+            self.data_name, self.data = data, None
+        self.net = net or self.net
+        self.train = train or self.train
+        self.seed = self.seed if seed is None else seed
+
+    def change(self, **live: Any) -> None:
+        """Turn live knobs of the training; in force from the next step, marked on the curve."""
+        known = {knob.name: knob for knob in knobs_.knobs_of(self.model.train)}
+        for name in live:
+            if name in known and not known[name].live:
+                raise PlaygroundError(
+                    N_("{name} cannot change while training: reset first", name=name)
+                )
+        train = knobs_.changed(self.learner.train if self.learner else self.train, live)
+        self.train = knobs_.changed(self.train, live)
+        if self.learner is None:
+            return
+        before = self.learner.train
+        self.learner.train = train
+        for name in live:
+            old, new = getattr(before, name), getattr(train, name)
+            if old != new:
+                self.learner.history.mark(
+                    self.step,
+                    N_("{title} {old:g} → {new:g}", title=str(known[name].title), old=old, new=new),
+                )
+
+    def load_data(self) -> Job:
+        """Load the chosen data; the job's result is it."""
+        return self.playground.worker.submit(self._load_data, N_("Loading data"))
+
+    def start(self, steps: int | None = None, seconds: float | None = None) -> Job:
+        """Train from the start, or on from where it paused.
+
+        It ends at step `steps`, or after `seconds` of pure training, or else at
+        the end of the plan; past the plan it goes on until it is paused.
+        """
+        if self.status == "training":
+            assert self._training is not None
+            return self._training
+        title = N_("Training {model}", model=str(self.model.title))
+        self._training = self.playground.worker.submit(
+            lambda job: self._train(job, steps, seconds), title
+        )
+        return self._training
+
+    def pause(self) -> None:
+        """Stop training at the next step and save. The model stays loaded."""
+        if self._training is not None:
+            self._training.stop()
+
+    def reset(self, seed: int | None = None) -> Job:
+        """Forget the trained model (its run stays on disk) and begin anew, same seed or another."""
+        self.pause()
+        self.seed = self.seed if seed is None else seed
+        return self.playground.worker.submit(self._reset, N_("Resetting"))
+
+    def restore(self, run: str) -> Job:
+        """Open a saved run, ready to go on. The job fails where it cannot be read."""
+        self.pause()
+        return self.playground.worker.submit(lambda job: self._restore(job, run), N_("Opening"))
+
+    def sample(self, sample: Any, keep: tuple[int, ...] = ()) -> Job:
+        """Draw a sample, shown as it grows. `keep`: see `Model.sampler`."""
+        wrong = knobs_.problems(sample)
+        if wrong:
+            raise wrong[0]
+
+        def work(job: Job) -> Work:
+            learner = self._need_learner()
+            trained = as_trained(learner, self.sample_shown)
+            for payload in self.model.sampler(trained, sample, keep):
+                if payload is not None:
+                    self.sample_shown = payload
+                    job.tell(Shown(LIVE_SAMPLE, payload, learner.step))
+                yield
+
+        return self.playground.worker.submit(work, N_("Sampling"), TorchRandom(self.seed))
+
+    def look(self, view: View, knobs: Any, step: int | None = None) -> Job:
+        """Draw a view, of the model as it is or as it was at a kept `step`."""
+        wrong = knobs_.problems(knobs)
+        if wrong:
+            raise wrong[0]
+
+        def work(job: Job) -> Work:
+            learner = self._need_learner()
+            trained = self._trained_for(view)
+            if step is not None and step != learner.step:
+                trained = self._as_it_was(trained, step)
+            yield from self._draw(job, view, knobs, trained)
+
+        return self.playground.worker.submit(work, str(view.title), TorchRandom(self.seed))
+
+    def estimate(self, net: Any, train: Any) -> Job:
+        """Time a step of these settings on a model of their own.
+
+        The result: {"parameters", "seconds_per_step", "seconds", "bytes"}.
+        """
+
+        def work(job: Job) -> Work:
+            data = yield from self._load_data(job)
+            self.model.check(data, net)
+            return (yield from estimate(self.model, data, net, train, self.seed))
+
+        return self.playground.worker.submit(work, N_("Estimating"))
+
+    # --- on the compute thread
+
+    def _need_learner(self) -> Learner:
+        if self.learner is None:
+            raise PlaygroundError(N_("there is no trained model yet: press Train first"))
+        return self.learner
+
+    def _load_data(self, job: Job) -> Work:
+        loading = self.playground.data(self.data_name)
+        while True:
+            try:
+                progress = next(loading)
+            except StopIteration as stop:
+                self.data = stop.value
+                return self.data
+            if isinstance(progress, Progress):
+                job.tell(progress)
+            yield
+
+    def _reset(self, job: Job) -> Work:
+        self.learner = None
+        self.run = None
+        self.sample_shown = None
+        self._snapshots = ()
+        yield
+
+    def _restore(self, job: Job, name: str) -> Work:
+        store = self.playground.store
+        run = store.read(name)
+        if run.model != self.model.key:
+            raise RunError(
+                N_(
+                    "the run {run} is of the model {model}, not {here}",
+                    run=name,
+                    model=run.model,
+                    here=self.model.key,
+                )
+            )
+        stub = load_stub(store, run)
+        folder = store.checkpoint_path(run)
+        net = knobs_.from_dict(self.model.net, run.net)
+        train = knobs_.from_dict(self.model.train, run.train)
+        yield
+        learner = Learner(self.model, stub, net, train, run.seed)
+        learner.load(folder)
+        self.learner, self.run, self.data = learner, run, None
+        self.net, self.train, self.seed = net, learner.train, run.seed
+        self.data_name = run.data
+        self.sample_shown = None
+        self._snapshots = tuple(
+            sorted(
+                int(path.stem)
+                for path in (store.path(run.id) / "snapshots").glob("*.safetensors")
+                if path.stem.isdigit()
+            )
+        )
+
+    def _ready(self, job: Job) -> Generator[None, None, Learner]:
+        """A learner with its data at hand: the present one, or a new one."""
+        if self.data is None or self.learner is None or self.learner.data is not self.data:
+            data = yield from self._load_data(job)
+            if self.learner is not None:
+                if self.run and self.run.sha256 and self.run.sha256 != data.sha256:
+                    raise RunError(
+                        N_(
+                            "{path} has changed since this run began: put the old file back, "
+                            "or reset to train on the new one",
+                            path=self.data_name,
+                        )
+                    )
+                same = catalogue.to_json(self.learner.data) == catalogue.to_json(data)
+                if not same:
+                    raise RunError(N_("the data is not what this run was trained on"))
+                self.learner.data = data
+        if self.learner is None:
+            assert self.data is not None
+            self.model.check(self.data, self.net)
+            yield
+            self.learner = Learner(self.model, self.data, self.net, self.train, self.seed)
+            self._new_run(self.learner)
+            yield
+        return self.learner
+
+    def _new_run(self, learner: Learner) -> None:
+        store, data = self.playground.store, learner.data
+        self._snapshots = ()
+        self.run = Run(
+            id=store.new_id(self.model.key, str(data.title)),
+            model=self.model.key,
+            title=str(self.model.title),
+            data=self.data_name,
+            data_title=str(data.title),
+            seed=learner.seed,
+            net=knobs_.as_dict(learner.net),
+            train=knobs_.as_dict(learner.train),
+            created=time.time(),
+            sha256=data.sha256,
+        )
+
+    def _train(self, job: Job, steps: int | None, seconds: float | None) -> Work:
+        learner = yield from self._ready(job)
+        plan = learner.train
+        if steps is None and seconds is None:
+            steps = plan.steps if learner.step < plan.steps else None
+            seconds = plan.seconds if learner.seconds < plan.seconds else None
+        begun = learner.step
+        aside = Aside(self, job, learner)
+        good, in_a_row = learner.remember(), 0
+        pending: list[dict[str, torch.Tensor]] = []
+        flushed = saved = time.perf_counter()
+        speed = Speed()
+        try:
+            self._keep_snapshot(learner)
+            self._save(job, learner)
+            while True:
+                reached = (steps is not None and learner.step >= steps) or (
+                    seconds is not None and learner.seconds >= seconds
+                )
+                now = time.perf_counter()
+                if pending and (reached or now - flushed >= FLUSH_SECONDS):
+                    metrics = stack(pending)
+                    pending, flushed = [], now
+                    if not is_finite(metrics):
+                        in_a_row += 1
+                        self._roll_back(job, learner, good, in_a_row)
+                        continue
+                    learner.history.add(learner.step, learner.seconds, metrics)
+                    speed.update(learner)
+                    job.tell(self._progress(learner, begun, steps, seconds, speed.value))
+                if reached:
+                    return learner.step
+                if now - saved >= AUTOSAVE_SECONDS and learner.finite:
+                    good, in_a_row = learner.remember(), 0
+                    self._save(job, learner)
+                    saved = time.perf_counter()
+                with learner.random:
+                    pending.append(learner.advance())
+                if learner.step in SNAPSHOT_STEPS:
+                    self._keep_snapshot(learner)
+                yield from aside.take_turn()
+                yield
+        finally:
+            if pending and is_finite(metrics := stack(pending)):
+                learner.history.add(learner.step, learner.seconds, metrics)
+            if learner.finite:
+                self._save(job, learner)
+
+    def _progress(
+        self,
+        learner: Learner,
+        begun: int,
+        steps: int | None,
+        seconds: float | None,
+        speed: float,
+    ) -> Progress:
+        done, left = None, None
+        if steps is not None:
+            done = learner.step / max(steps, 1)
+            left = (steps - learner.step) / speed if speed else None
+        if seconds is not None:
+            done = max(done or 0.0, learner.seconds / seconds)
+            remaining = max(seconds - learner.seconds, 0.0)
+            left = remaining if left is None else min(left, remaining)
+        return Progress(
+            step=learner.step,
+            seconds=learner.seconds,
+            done=None if done is None else min(done, 1.0),
+            metrics=learner.history.last(),
+            steps_per_second=speed,
+            seconds_left=left,
+        )
+
+    def _roll_back(self, job: Job, learner: Learner, good: dict[str, Any], times: int) -> None:
+        """The loss is no number: back to the last good state, with half the learning rate."""
+        step = learner.step
+        learner.recall(good)
+        if times >= ROLL_BACKS:
+            phrase = N_(
+                "the loss was not a number {times} times in a row: training stopped at step {step}"
+                ", where it was last good; try a lower learning rate",
+                times=times,
+                step=learner.step,
+            )
+            learner.history.mark(learner.step, phrase)
+            raise PlaygroundError(phrase)
+        rate = learner.train.learning_rate / 2
+        phrase = N_(
+            "the loss was not a number at step {step}: back to step {good}, learning rate {rate:g}",
+            step=step,
+            good=learner.step,
+            rate=rate,
+        )
+        learner.train = dataclasses.replace(learner.train, learning_rate=rate)
+        self.train = dataclasses.replace(self.train, learning_rate=rate)
+        learner.history.mark(learner.step, phrase)
+        job.tell(Said(phrase, grave=True))
+
+    def _save(self, job: Job, learner: Learner) -> None:
+        """Write a checkpoint. A disk that does not take it is told, and training goes on."""
+        assert self.run is not None
+        store = self.playground.store
+        run = dataclasses.replace(
+            self.run,
+            step=learner.step,
+            seconds=learner.seconds,
+            metrics={k: v for k, v in learner.history.last().items() if math.isfinite(v)},
+            train=knobs_.as_dict(learner.train),
+            checkpoint=f"{learner.step:09d}-{time.time_ns() % 10**9:09d}",
+            saved=time.time(),
+        )
+        try:
+            data = store.path(run.id) / "data.json"
+            if not data.exists():
+                data.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(data, json.dumps(catalogue.to_json(learner.data)).encode())
+            with store.checkpoint(run) as place:
+                learner.save(place)
+        except (OSError, safetensors.SafetensorError, RuntimeError) as error:
+            log.warning("saving failed: %s", error)
+            job.tell(
+                Said(
+                    N_(
+                        "could not save to {folder}: {error}; training goes on, and saving is "
+                        "tried again",
+                        folder=str(store.folder),
+                        error=str(error),
+                    ),
+                    grave=True,
+                )
+            )
+            return
+        self.run = run
+        job.tell(Saved(run.id, learner.step))
+
+    def _keep_snapshot(self, learner: Learner) -> None:
+        assert self.run is not None
+        if learner.step in self._snapshots or len(self._snapshots) >= SNAPSHOTS:
+            return
+        folder = self.playground.store.path(self.run.id) / "snapshots"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            part = folder / f"{learner.step}.part"
+            safetensors.torch.save_model(learner.averaged, str(part))
+            part.replace(folder / f"{learner.step}.safetensors")
+        except (OSError, safetensors.SafetensorError) as error:
+            log.warning("no snapshot at step %d: %s", learner.step, error)
+            return
+        self._snapshots = tuple(sorted((*self._snapshots, learner.step)))
+
+    def _as_it_was(self, trained: Trained, step: int) -> Trained:
+        assert self.run is not None
+        folder = self.playground.store.path(self.run.id) / "snapshots"
+        module = copy.deepcopy(trained.module)
+        try:
+            safetensors.torch.load_model(module, folder / f"{step}.safetensors")
+        except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+            raise RunError(
+                N_("step {step} was not kept: {error}", step=step, error=str(error))
+            ) from error
+        return dataclasses.replace(trained, module=module, step=step)
+
+    def _trained_for(self, view: View) -> Trained:
+        wanted = tuple(key for key in view.companions if key != self.model.key)
+        companions = self.playground.companions(wanted) if wanted else {}
+        return as_trained(self._need_learner(), self.sample_shown, companions)
+
+    def _draw(self, job: Job, view: View, knobs: Any, trained: Trained) -> Work:
+        for payload in view.make(trained, knobs):
+            if payload is not None:
+                job.tell(Shown(view.key, payload, trained.step))
+            yield
+
+    def _sample_live(self, job: Job, learner: Learner) -> Work:
+        for payload in self.model.sampler(as_trained(learner), self.watch, ()):
+            if payload is not None:
+                self.sample_shown = payload
+            yield
+        if self.sample_shown is not None:
+            job.tell(Shown("live", self.sample_shown, learner.step))
+
+    def _evaluate(self, learner: Learner, most: int | None) -> Work:
+        found = yield from self.model.evaluate(
+            learner.averaged, learner.data, learner.net, learner.train, most
+        )
+        learner.history.add(learner.step, learner.seconds, found)
+
+    def evaluate(self) -> Job:
+        """Measure on all held-out data; the job's result is the metrics by name."""
+
+        def work(job: Job) -> Work:
+            learner = yield from self._ready(job)
+            return (
+                yield from self.model.evaluate(
+                    learner.averaged, learner.data, learner.net, learner.train, None
+                )
+            )
+
+        return self.playground.worker.submit(work, N_("Measuring on the held-out data"))
+
+
+class Aside:
+    """Decides when a training may look up from its work, and for what.
+
+    Everything here is due at its own interval, and together it may cost `ASIDE`
+    of the time that passes; what was never done is done at once.
+    """
+
+    def __init__(self, session: Session, job: Job, learner: Learner) -> None:
+        self._session, self._job, self._learner = session, job, learner
+        self._begun = time.perf_counter()
+        self._spent = 0.0
+        self._last: dict[str, float] = {}
+
+    def _due(self) -> Iterator[tuple[str, float, Callable[[], Work]]]:
+        session, job, learner = self._session, self._job, self._learner
+        if session.watch is not None:
+            yield "live", SAMPLE_SECONDS, lambda: session._sample_live(job, learner)
+        yield (
+            "held-out",
+            HELD_OUT_SECONDS,
+            lambda: session._evaluate(learner, HELD_OUT_ELEMENTS),
+        )
+        for view in session.model.views:
+            if view.every is not None and view.key in session.wanted:
+                knobs = session.wanted[view.key]
+                yield (
+                    view.key,
+                    view.every,
+                    lambda view=view, knobs=knobs: session._draw(  # type: ignore[misc]
+                        job, view, knobs, session._trained_for(view)
+                    ),
+                )
+
+    def take_turn(self) -> Work:
+        """Do the most overdue thing, if anything is due and can be afforded."""
+        now = time.perf_counter()
+        first = None
+        for key, interval, work in self._due():
+            last = self._last.get(key)
+            affordable = self._spent <= ASIDE * (now - self._begun)
+            if last is None or (affordable and now - last >= interval):
+                waited = math.inf if last is None else (now - last) / interval
+                if first is None or waited > first[0]:
+                    first = (waited, key, work)
+        if first is None:
+            return
+        _, key, work = first
+        self._last[key] = now
+        steps = work()
+        while True:
+            start = time.perf_counter()
+            try:
+                next(steps)
+            except StopIteration:
+                return
+            except PlaygroundError as error:
+                self._job.tell(Said(error.phrase))
+                return
+            finally:
+                self._spent += time.perf_counter() - start
+            yield
+
+
+class Speed:
+    """Steps per second of pure training, smoothed over about two seconds."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self._last: tuple[int, float] | None = None
+
+    def update(self, learner: Learner) -> None:
+        """Take note of where `learner` is."""
+        if self._last is not None:
+            steps, seconds = learner.step - self._last[0], learner.seconds - self._last[1]
+            if steps <= 0 or seconds <= 0:
+                return
+            weight = 1.0 if not self.value else 1.0 - math.exp(-seconds / 2.0)
+            self.value += weight * (steps / seconds - self.value)
+        self._last = (learner.step, learner.seconds)
+
+
+def stack(pending: list[dict[str, torch.Tensor]]) -> dict[str, float]:
+    """The mean of each metric over several steps, in one copy to the host."""
+    names = list(pending[0])
+    table = torch.stack([torch.stack([row[name].float() for name in names]) for row in pending])
+    return dict(zip(names, table.mean(0).tolist(), strict=True))
+
+
+def snapshot_steps(limit: int = 10**7) -> frozenset[int]:
+    """Log-spaced steps: 0, 1, 2, 4, 6, 10, ... each about 1.5 times the one before."""
+    steps, step = {0, 1, 2}, 2
+    while step < limit:
+        step = max(step + 2, int(step * 1.6) // 2 * 2)
+        steps.add(step)
+    return frozenset(steps)
+
+
+SNAPSHOT_STEPS = snapshot_steps()
+
+
+def estimate(model: Model, data: Data, net: Any, train: Any, seed: int) -> Work:
+    """Time a few steps of a learner that is thrown away; see `Session.estimate`."""
+    learner = Learner(model, data, net, train, seed)
+    kept = 0
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal kept
+        kept += tensor.numel() * tensor.element_size()
+        return tensor
+
+    times = []
+    for number in range(4):
+        with learner.random:
+            if number == 0:  # what a backward pass has to hold on to, counted as it is kept
+                with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                    learner.advance()
+            else:
+                start = time.perf_counter()
+                learner.advance()
+                times.append(time.perf_counter() - start)
+        yield
+    per_step = sorted(times)[len(times) // 2]
+    planned = train.seconds or train.steps * per_step
+    copies = 5  # weights, average, gradient, and two moments of the optimiser
+    return {
+        "parameters": learner.parameters,
+        "seconds_per_step": per_step,
+        "seconds": planned,
+        "bytes": learner.parameters * 4 * copies + kept,
+    }
