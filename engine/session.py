@@ -44,7 +44,7 @@ HELD_OUT_ELEMENTS = 4096
 ASIDE = 0.04
 SNAPSHOTS = 40
 ROLL_BACKS = 3
-LIVE_SAMPLE = "sample"
+DRAWN, LIVE = "sample", "live"  # what `Shown.view` says of samples
 
 Status: TypeAlias = Literal["empty", "training", "paused"]
 Work: TypeAlias = Generator[None, None, Any]
@@ -177,7 +177,8 @@ class Session:
         self.learner: Learner | None = None
         self.run: Run | None = None
         self.watch = model.watch
-        self.sample_shown: Payload | None = None
+        self.drawn: Payload | None = None  # the newest sample that somebody asked for
+        self.live: Payload | None = None  # the newest of the live sampler
         self.wanted: dict[str, Any] = {}
         self._training: Job | None = None
         self._empty = History()
@@ -201,6 +202,11 @@ class Session:
     def step(self) -> int:
         """Steps taken."""
         return self.learner.step if self.learner else 0
+
+    @property
+    def seconds(self) -> float:
+        """Pure training time so far."""
+        return self.learner.seconds if self.learner else 0.0
 
     @property
     def snapshots(self) -> tuple[int, ...]:
@@ -292,11 +298,11 @@ class Session:
 
         def work(job: Job) -> Work:
             learner = self._need_learner()
-            trained = as_trained(learner, self.sample_shown)
+            trained = as_trained(learner, self.drawn)
             for payload in self.model.sampler(trained, sample, keep):
                 if payload is not None:
-                    self.sample_shown = payload
-                    job.tell(Shown(LIVE_SAMPLE, payload, learner.step))
+                    self.drawn = payload
+                    job.tell(Shown(DRAWN, payload, learner.step))
                 yield
 
         return self.playground.worker.submit(work, N_("Sampling"), TorchRandom(self.seed))
@@ -351,7 +357,7 @@ class Session:
     def _reset(self, job: Job) -> Work:
         self.learner = None
         self.run = None
-        self.sample_shown = None
+        self.drawn = self.live = None
         self._snapshots = ()
         yield
 
@@ -377,7 +383,7 @@ class Session:
         self.learner, self.run, self.data = learner, run, None
         self.net, self.train, self.seed = net, learner.train, run.seed
         self.data_name = run.data
-        self.sample_shown = None
+        self.drawn = self.live = None
         self._snapshots = tuple(
             sorted(
                 int(path.stem)
@@ -593,7 +599,9 @@ class Session:
     def _trained_for(self, view: View) -> Trained:
         wanted = tuple(key for key in view.companions if key != self.model.key)
         companions = self.playground.companions(wanted) if wanted else {}
-        return as_trained(self._need_learner(), self.sample_shown, companions)
+        # While training the text of the live sample; later what was asked for last.
+        sample = self.live if self.status == "training" else self.drawn or self.live
+        return as_trained(self._need_learner(), sample, companions)
 
     def _draw(self, job: Job, view: View, knobs: Any, trained: Trained) -> Work:
         for payload in view.make(trained, knobs):
@@ -604,10 +612,10 @@ class Session:
     def _sample_live(self, job: Job, learner: Learner) -> Work:
         for payload in self.model.sampler(as_trained(learner), self.watch, ()):
             if payload is not None:
-                self.sample_shown = payload
+                self.live = payload
             yield
-        if self.sample_shown is not None:
-            job.tell(Shown("live", self.sample_shown, learner.step))
+        if self.live is not None:
+            job.tell(Shown(LIVE, self.live, learner.step))
 
     def _evaluate(self, learner: Learner, most: int | None) -> Work:
         found = yield from self.model.evaluate(

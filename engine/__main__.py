@@ -1,0 +1,349 @@
+"""The engine without a window.
+
+    python -m engine list
+    python -m engine train lstm --data names --seconds 60
+    python -m engine sample RUN --set temperature=0.7
+    python -m engine export RUN --out weights.safetensors
+
+With ``--json`` every line of standard output is one JSON object.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import math
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import rich.console
+import rich.progress
+
+from engine import knobs as knobs_
+from engine.data import catalogue
+from engine.events import Ended, Progress, Said
+from engine.families import FAMILIES
+from engine.family import Family, Model
+from engine.payloads import Payload, Text, Tokens
+from engine.phrases import N_, PlaygroundError
+from engine.store import Run, Store
+
+WAIT_SECONDS = 0.1
+REPORT_SECONDS = 0.5
+
+
+class Output:
+    """Where the lines go: JSON objects on standard output, or words for people."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = rich.console.Console(stderr=True)
+
+    def object(self, **fields: Any) -> None:
+        """One JSON line, where those are wanted. Numbers that are none become null."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(_plain(fields), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+    def line(self, text: str) -> None:
+        """One line for people, where JSON is not wanted."""
+        if not self.as_json:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def all_models() -> dict[str, tuple[Family, Model]]:
+    """Every model by its key."""
+    return {model.key: (family, model) for family in FAMILIES for model in family.models}
+
+
+def find_model(key: str) -> Model:
+    """The model of that key. Raises a `PlaygroundError` that lists the known ones."""
+    models = all_models()
+    if key not in models:
+        raise PlaygroundError(
+            N_("there is no model {key!r}: there are {known}", key=key, known=", ".join(models))
+        )
+    return models[key][1]
+
+
+def command_list(options: argparse.Namespace, output: Output) -> int:
+    """Print every model, with its data sets and presets."""
+    for key, (family, model) in all_models().items():
+        data = [each.key for each in catalogue.DATA if each.kind == model.accepts]
+        presets = [preset.key for preset in model.presets]
+        output.object(
+            key=key, family=family.key, title=str(model.title), data=data, presets=presets
+        )
+        output.line(f"{key:<16} {model.title}: {model.summary}")
+        output.line(f"{'':<16} data: {', '.join(data)}; presets: {', '.join(presets)}")
+    return 0
+
+
+def settings(model: Model, options: argparse.Namespace) -> tuple[Any, Any]:
+    """The net and train knobs that the options ask for."""
+    try:
+        preset = model.preset(options.preset)
+    except KeyError:
+        known = ", ".join(each.key for each in model.presets)
+        raise PlaygroundError(
+            N_("there is no preset {key!r}: there are {known}", key=options.preset, known=known)
+        ) from None
+    return assign(options.set, preset.net, preset.train)
+
+
+def assign(assignments: Sequence[str], *records: Any) -> Any:
+    """The knob records with each ``name=value`` put where a knob of that name is."""
+    known = {knob.name: knob for record in records for knob in knobs_.knobs_of(record)}
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, sign, text = assignment.partition("=")
+        if not sign or name not in known:
+            raise PlaygroundError(
+                N_(
+                    "{assignment!r} sets no knob: accepted is NAME=VALUE with one of {known}",
+                    assignment=assignment,
+                    known=", ".join(known),
+                )
+            )
+        values[name] = known[name].parsed(text)
+    results = []
+    for record in records:
+        own = {knob.name for knob in knobs_.knobs_of(record)}
+        results.append(knobs_.changed(record, {n: v for n, v in values.items() if n in own}))
+    return tuple(results)
+
+
+@contextlib.contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, an interrupt or a request to terminate calls `stop`."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, lambda *_: stop()) for each in signals]
+    try:
+        yield
+    finally:
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
+
+
+def command_train(options: argparse.Namespace, output: Output) -> int:
+    """Train, report while it goes on, measure on all held-out data at the end."""
+    from engine.session import Playground
+
+    playground = Playground(
+        (model for _, model in all_models().values()), options.runs_dir, options.threads
+    )
+    session = playground.open(find_model(options.model))
+    session.watch = None  # nobody watches the live sample here
+    try:
+        if options.resume:
+            job = session.restore(options.resume)
+            job.wait()
+            if job.error is not None:
+                raise job.error
+            session.change(**live_only(session.model, options.set))
+        else:
+            net, train = settings(session.model, options)
+            session.choose(data=options.data, net=net, train=train, seed=options.seed)
+        job = session.start(options.steps, options.seconds)
+        with stopped_by_signals(job.stop):
+            report(job, output)
+        if job.error is not None:
+            raise job.error
+        reason = "stopped" if job.stopping else "finished"
+        measuring = session.evaluate()
+        measuring.wait()
+        if measuring.error is not None:
+            raise measuring.error
+        assert session.run is not None
+        metrics = session.history.last() | measuring.result
+        output.object(
+            event="ended",
+            reason=reason,
+            run=session.run.id,
+            step=session.step,
+            seconds=session.seconds,
+            metrics=metrics,
+        )
+        named = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        output.line(f"{reason} at step {session.step} after {session.seconds:.1f} s: {named}")
+        output.line(f"run {session.run.id} in {playground.store.folder}")
+        return 0
+    finally:
+        playground.close()
+
+
+def live_only(model: Model, assignments: Sequence[str]) -> dict[str, Any]:
+    """The assignments as values of live knobs, for a run that goes on."""
+    (train,) = assign(assignments, model.preset().train)
+    names = {assignment.partition("=")[0] for assignment in assignments}
+    return {name: getattr(train, name) for name in names}
+
+
+def report(job: Any, output: Output) -> None:
+    """Show a job's progress until it has ended."""
+    columns = (
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.TextColumn("{task.fields[words]}"),
+    )
+    terminal = output.console.is_terminal and not output.as_json
+    with rich.progress.Progress(
+        *columns, console=output.console, disable=not terminal, transient=True
+    ) as bar:
+        task = bar.add_task(str(job.title), total=1.0, words="")
+        reported = -1
+        since = 0.0
+        while True:
+            over = job.wait(WAIT_SECONDS)
+            since += WAIT_SECONDS
+            for event in job.mailbox.drain():
+                if isinstance(event, Progress):
+                    words = "  ".join(f"{k} {v:.3f}" for k, v in event.metrics.items())
+                    words = f"step {event.step}  {event.steps_per_second:.0f}/s  {words}"
+                    bar.update(task, completed=event.done or 0.0, words=words)
+                    due = over or since >= REPORT_SECONDS
+                    if event.metrics and event.step != reported and due:
+                        reported, since = event.step, 0.0
+                        output.object(
+                            event="progress",
+                            step=event.step,
+                            seconds=event.seconds,
+                            metrics=event.metrics,
+                        )
+                elif isinstance(event, Said):
+                    output.object(event="said", text=str(event.text))
+                    output.console.print(str(event.text), markup=False)
+                elif isinstance(event, Ended):
+                    return
+            if over:
+                return
+
+
+def open_run(options: argparse.Namespace) -> tuple[Store, Run, Model]:
+    """The run that is named, by its id or by the path of its folder."""
+    path = Path(options.run)
+    if path.is_dir() and (options.runs_dir is None or path.is_absolute()):
+        store, name = Store(path.resolve().parent), path.resolve().name
+    else:
+        store, name = Store(options.runs_dir), options.run
+    run = store.read(name)
+    return store, run, find_model(run.model)
+
+
+def command_sample(options: argparse.Namespace, output: Output) -> int:
+    """Draw a sample from a saved run."""
+    from engine.session import load_trained
+
+    store, run, model = open_run(options)
+    (knobs,) = assign(options.set, model.watch)
+    if options.seed is not None:
+        (knobs,) = assign([f"seed={options.seed}"], knobs)
+    trained = load_trained(store, run, model)
+    newest: Payload | None = None
+    for payload in model.sampler(trained, knobs, ()):
+        newest = payload or newest
+    if isinstance(newest, Tokens | Text):
+        output.object(event="sample", run=run.id, step=run.step, text=newest.text)
+        output.line(newest.text)
+    return 0
+
+
+def command_export(options: argparse.Namespace, output: Output) -> int:
+    """Write a run's averaged weights as one safetensors file, with what they belong to."""
+    import safetensors.torch
+
+    from engine.session import load_trained
+
+    store, run, model = open_run(options)
+    trained = load_trained(store, run, model)
+    path: Path = options.out or Path(f"{run.id}.safetensors")
+    about = {
+        "run": json.dumps(dataclasses.asdict(run), ensure_ascii=False),
+        "data": json.dumps(catalogue.to_json(trained.data), ensure_ascii=False),
+    }
+    try:
+        safetensors.torch.save_model(trained.module, str(path), metadata=about)
+    except OSError as error:
+        raise PlaygroundError(
+            N_("cannot write {path}: {error}", path=str(path), error=str(error))
+        ) from error
+    output.object(event="exported", run=run.id, step=run.step, file=str(path))
+    output.line(str(path))
+    return 0
+
+
+def command_runs(options: argparse.Namespace, output: Output) -> int:
+    """Print every saved run, newest first."""
+    for run, error in Store(options.runs_dir).survey():
+        if run is not None:
+            output.object(run=run.id, model=run.model, data=run.data, step=run.step)
+            output.line(f"{run.id}  step {run.step}  {run.title}, {run.data_title}")
+        else:
+            output.object(error=str(error))
+            output.line(str(error))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m engine", description=__doc__.split("\n")[0])
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def add(name: str, run: Callable[[argparse.Namespace, Output], int]) -> Any:
+        command = commands.add_parser(name, help=(run.__doc__ or "").split("\n")[0])
+        command.set_defaults(run_command=run)
+        command.add_argument("--json", action="store_true", help="one JSON object a line")
+        command.add_argument("--runs-dir", type=Path, help="where the run folders are")
+        return command
+
+    add("list", command_list)
+    add("runs", command_runs)
+    train = add("train", command_train)
+    train.add_argument("model", metavar="MODEL", help="a key that `list` prints")
+    train.add_argument("--data", metavar="NAME_OR_FILE", help="a data set, or a file of your own")
+    train.add_argument("--seed", type=int, default=1)
+    train.add_argument("--steps", type=int, help="stop at this step")
+    train.add_argument("--seconds", type=float, help="stop after so much pure training time")
+    train.add_argument("--preset", help="settings that belong together; see `list`")
+    train.add_argument("--continue", dest="resume", metavar="RUN", help="go on with a saved run")
+    train.add_argument("--threads", type=int, help="intra-op threads; default: all cores but one")
+    sample = add("sample", command_sample)
+    sample.add_argument("run", metavar="RUN", help="a run's name or folder")
+    sample.add_argument("--seed", type=int)
+    for command in (train, sample):
+        command.add_argument(
+            "--set", action="append", default=[], metavar="KNOB=VALUE", help="may be repeated"
+        )
+    export = add("export", command_export)
+    export.add_argument("run", metavar="RUN", help="a run's name or folder")
+    export.add_argument("--out", type=Path, help="the file to write; default: RUN.safetensors")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 where it worked, 2 where the person can mend something."""
+    options = parser().parse_args(arguments)
+    output = Output(options.json)
+    try:
+        result: int = options.run_command(options, output)
+    except PlaygroundError as error:
+        output.object(event="error", message=str(error))
+        output.console.print(f"error: {error}", markup=False, soft_wrap=True)
+        return 2
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
