@@ -100,7 +100,8 @@ def settings(model: Model, options: argparse.Namespace) -> tuple[Any, Any]:
         raise PlaygroundError(
             N_("there is no preset {key!r}: there are {known}", key=options.preset, known=known)
         ) from None
-    return assign(options.set, preset.net, preset.train)
+    net, train = assign(options.set, preset.net, preset.train)
+    return net, train
 
 
 def assign(assignments: Sequence[str], *records: Any) -> Any:
@@ -208,7 +209,9 @@ def report(job: Any, output: Output) -> None:
         while True:
             over = job.wait(WAIT_SECONDS)
             since += WAIT_SECONDS
-            for event in job.mailbox.drain():
+            events = job.mailbox.drain()
+            over = over or any(isinstance(event, Ended) for event in events)
+            for event in events:
                 if isinstance(event, Progress):
                     words = "  ".join(f"{k} {v:.3f}" for k, v in event.metrics.items())
                     words = f"step {event.step}  {event.steps_per_second:.0f}/s  {words}"
@@ -275,7 +278,7 @@ def command_export(options: argparse.Namespace, output: Output) -> int:
     }
     try:
         safetensors.torch.save_model(trained.module, str(path), metadata=about)
-    except OSError as error:
+    except (OSError, safetensors.SafetensorError) as error:
         raise PlaygroundError(
             N_("cannot write {path}: {error}", path=str(path), error=str(error))
         ) from error

@@ -31,7 +31,7 @@ class TrainKnobs:
 
     steps: int = knob(
         4000,
-        N_("Planned steps"),
+        N_("Plan"),
         low=0,
         high=10_000_000,
         unit=N_("steps"),

@@ -6,7 +6,6 @@ check a value and to explain it, so nothing else describes a setting twice.
 """
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -59,11 +58,11 @@ class Knob:
                 return value
             case "int" | "float" if isinstance(value, int | float) and not isinstance(value, bool):
                 whole = self.kind == "int"
-                if math.isfinite(value) and not (whole and value != int(value)):
-                    assert self.low is not None
-                    assert self.high is not None
-                    if self.low <= value <= self.high:
-                        return int(value) if whole else float(value)
+                assert self.low is not None
+                assert self.high is not None
+                # The comparison is false for what is not a number, and fits integers of any size.
+                if self.low <= value <= self.high and not (whole and value != int(value)):
+                    return int(value) if whole else float(value)
         raise KnobError(self, value)
 
     def parsed(self, text: str) -> Any:

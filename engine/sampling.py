@@ -69,7 +69,8 @@ def softmax(logits: NDArray[np.floating], temperature: float) -> NDArray[np.floa
         one_hot = np.zeros_like(scores)
         np.put_along_axis(one_hot, scores.argmax(-1, keepdims=True), 1.0, axis=-1)
         return one_hot
-    scores = (scores - scores.max(axis=-1, keepdims=True)) / temperature
+    with np.errstate(over="ignore"):  # to minus infinity, where the temperature is tiny
+        scores = (scores - scores.max(axis=-1, keepdims=True)) / temperature
     weights = np.exp(scores)
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 

@@ -42,8 +42,10 @@ SAMPLE_SECONDS = 1.0
 HELD_OUT_SECONDS = 2.0
 HELD_OUT_ELEMENTS = 4096
 ASIDE = 0.04
+MOST_DEBT = 0.15  # seconds; at `ASIDE` it is paid off in four
 SNAPSHOTS = 40
 ROLL_BACKS = 3
+MOST_SEED = 2**63 - 1
 DRAWN, LIVE = "sample", "live"  # what `Shown.view` says of samples
 
 Status: TypeAlias = Literal["empty", "training", "paused"]
@@ -52,7 +54,7 @@ Work: TypeAlias = Generator[None, None, Any]
 
 def set_up(threads: int | None = None) -> None:
     """Prepare torch on the compute thread: leave one core to the window and everybody else."""
-    torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
+    torch.set_num_threads(threads if threads and threads > 0 else max(1, (os.cpu_count() or 2) - 1))
 
 
 class Playground:
@@ -137,7 +139,7 @@ def load_trained(store: Store, run: Run, model: Model) -> Trained:
     """The averaged model of a saved run, for sampling and views; needs no training data."""
     folder = store.checkpoint_path(run)
     data = load_stub(store, run)
-    net = knobs_.from_dict(model.net, run.net)
+    net: Any = knobs_.from_dict(model.net, run.net)
     with TorchRandom(run.seed):
         module = model.build(net, data)
     try:
@@ -146,7 +148,7 @@ def load_trained(store: Store, run: Run, model: Model) -> Trained:
         raise RunError(
             N_("the weights of the run {run} cannot be read: {error}", run=run.id, error=str(error))
         ) from error
-    train = knobs_.from_dict(model.train, run.train)
+    train: Any = knobs_.from_dict(model.train, run.train)
     module.eval().requires_grad_(False)
     return Trained(module, net, train, data, run.step, model)
 
@@ -156,10 +158,23 @@ def load_stub(store: Store, run: Run) -> Data:
     path = store.path(run.id) / "data.json"
     try:
         return catalogue.from_json(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(
             N_("the run {run} is damaged: data.json: {error}", run=run.id, error=str(error))
         ) from error
+
+
+def checked_seed(seed: int) -> int:
+    """`seed`, which must be one that torch takes."""
+    if not 0 <= seed <= MOST_SEED:
+        raise PlaygroundError(
+            N_(
+                "the seed cannot be {seed}: accepted is a whole number from 0 to {most}",
+                seed=seed,
+                most=MOST_SEED,
+            )
+        )
+    return seed
 
 
 class Session:
@@ -181,6 +196,7 @@ class Session:
         self.live: Payload | None = None  # the newest of the live sampler
         self.wanted: dict[str, Any] = {}
         self._training: Job | None = None
+        self._latest: Job | None = None
         self._empty = History()
         self._snapshots: tuple[int, ...] = ()
 
@@ -223,7 +239,8 @@ class Session:
         train: Any = None,
         seed: int | None = None,
     ) -> None:
-        """Set what the next training starts with. Bad knobs raise, and nothing is changed."""
+        """Set what the next training starts with. Bad values raise, and nothing is changed."""
+        seed = self.seed if seed is None else checked_seed(seed)
         for each in (net, train):
             if each is not None and (wrong := knobs_.problems(each)):
                 raise wrong[0]
@@ -231,7 +248,7 @@ class Session:
             self.data_name, self.data = data, None
         self.net = net or self.net
         self.train = train or self.train
-        self.seed = self.seed if seed is None else seed
+        self.seed = seed
 
     def change(self, **live: Any) -> None:
         """Turn live knobs of the training; in force from the next step, marked on the curve."""
@@ -252,7 +269,12 @@ class Session:
             if old != new:
                 self.learner.history.mark(
                     self.step,
-                    N_("{title} {old:g} → {new:g}", title=str(known[name].title), old=old, new=new),
+                    N_(
+                        "{title} {old} → {new}",
+                        title=str(known[name].title),
+                        old=_in_words(old),
+                        new=_in_words(new),
+                    ),
                 )
 
     def load_data(self) -> Job:
@@ -265,13 +287,11 @@ class Session:
         It ends at step `steps`, or after `seconds` of pure training, or else at
         the end of the plan; past the plan it goes on until it is paused.
         """
-        if self.status == "training":
-            assert self._training is not None
-            return self._training
+        training = self._training
+        if training is not None and not (training.ended or training.stopping):
+            return training
         title = N_("Training {model}", model=str(self.model.title))
-        self._training = self.playground.worker.submit(
-            lambda job: self._train(job, steps, seconds), title
-        )
+        self._training = self._in_turn(lambda job: self._train(job, steps, seconds), title)
         return self._training
 
     def pause(self) -> None:
@@ -281,14 +301,14 @@ class Session:
 
     def reset(self, seed: int | None = None) -> Job:
         """Forget the trained model (its run stays on disk) and begin anew, same seed or another."""
+        self.seed = self.seed if seed is None else checked_seed(seed)
         self.pause()
-        self.seed = self.seed if seed is None else seed
-        return self.playground.worker.submit(self._reset, N_("Resetting"))
+        return self._in_turn(self._reset, N_("Resetting"))
 
     def restore(self, run: str) -> Job:
         """Open a saved run, ready to go on. The job fails where it cannot be read."""
         self.pause()
-        return self.playground.worker.submit(lambda job: self._restore(job, run), N_("Opening"))
+        return self._in_turn(lambda job: self._restore(job, run), N_("Opening"))
 
     def sample(self, sample: Any, keep: tuple[int, ...] = ()) -> Job:
         """Draw a sample, shown as it grows. `keep`: see `Model.sampler`."""
@@ -335,6 +355,11 @@ class Session:
 
         return self.playground.worker.submit(work, N_("Estimating"))
 
+    def _in_turn(self, work: Callable[[Job], Work], title: str) -> Job:
+        """Submit what replaces or moves the learner: one such job after the other."""
+        self._latest = self.playground.worker.submit(work, title, after=self._latest)
+        return self._latest
+
     # --- on the compute thread
 
     def _need_learner(self) -> Learner:
@@ -375,8 +400,8 @@ class Session:
             )
         stub = load_stub(store, run)
         folder = store.checkpoint_path(run)
-        net = knobs_.from_dict(self.model.net, run.net)
-        train = knobs_.from_dict(self.model.train, run.train)
+        net: Any = knobs_.from_dict(self.model.net, run.net)
+        train: Any = knobs_.from_dict(self.model.train, run.train)
         yield
         learner = Learner(self.model, stub, net, train, run.seed)
         learner.load(folder)
@@ -425,7 +450,7 @@ class Session:
             id=store.new_id(self.model.key, str(data.title)),
             model=self.model.key,
             title=str(self.model.title),
-            data=self.data_name,
+            data=learner.data.key,
             data_title=str(data.title),
             seed=learner.seed,
             net=knobs_.as_dict(learner.net),
@@ -520,13 +545,16 @@ class Session:
             )
             learner.history.mark(learner.step, phrase)
             raise PlaygroundError(phrase)
-        rate = learner.train.learning_rate / 2
+        lowest = {knob.name: knob.low for knob in knobs_.knobs_of(learner.train)}["learning_rate"]
+        rate = max(learner.train.learning_rate / 2, lowest or 0.0)
         phrase = N_(
             "the loss was not a number at step {step}: back to step {good}, learning rate {rate:g}",
             step=step,
             good=learner.step,
             rate=rate,
         )
+        # What was kept after that step may be no numbers either.
+        self._snapshots = tuple(kept for kept in self._snapshots if kept <= learner.step)
         learner.train = dataclasses.replace(learner.train, learning_rate=rate)
         self.train = dataclasses.replace(self.train, learning_rate=rate)
         learner.history.mark(learner.step, phrase)
@@ -637,17 +665,23 @@ class Session:
         return self.playground.worker.submit(work, N_("Measuring on the held-out data"))
 
 
+def _in_words(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 class Aside:
     """Decides when a training may look up from its work, and for what.
 
     Everything here is due at its own interval, and together it may cost `ASIDE`
-    of the time that passes; what was never done is done at once.
+    of the time that passes: what it costs is a debt that is paid off at that rate,
+    and while there is a debt nothing else is begun. What was never done is done at
+    once. The debt is bounded, or one slow picture would hold up all others for long.
     """
 
     def __init__(self, session: Session, job: Job, learner: Learner) -> None:
         self._session, self._job, self._learner = session, job, learner
-        self._begun = time.perf_counter()
-        self._spent = 0.0
+        self._debt = 0.0
+        self._paid = time.perf_counter()
         self._last: dict[str, float] = {}
 
     def _due(self) -> Iterator[tuple[str, float, Callable[[], Work]]]:
@@ -660,8 +694,8 @@ class Aside:
             lambda: session._evaluate(learner, HELD_OUT_ELEMENTS),
         )
         for view in session.model.views:
-            if view.every is not None and view.key in session.wanted:
-                knobs = session.wanted[view.key]
+            knobs = session.wanted.get(view.key)  # others may take it out at any time
+            if view.every is not None and knobs is not None:
                 yield (
                     view.key,
                     view.every,
@@ -673,11 +707,12 @@ class Aside:
     def take_turn(self) -> Work:
         """Do the most overdue thing, if anything is due and can be afforded."""
         now = time.perf_counter()
+        self._debt = max(0.0, min(self._debt, MOST_DEBT) - ASIDE * (now - self._paid))
+        self._paid = now
         first = None
         for key, interval, work in self._due():
             last = self._last.get(key)
-            affordable = self._spent <= ASIDE * (now - self._begun)
-            if last is None or (affordable and now - last >= interval):
+            if last is None or (not self._debt and now - last >= interval):
                 waited = math.inf if last is None else (now - last) / interval
                 if first is None or waited > first[0]:
                     first = (waited, key, work)
@@ -696,7 +731,7 @@ class Aside:
                 self._job.tell(Said(error.phrase))
                 return
             finally:
-                self._spent += time.perf_counter() - start
+                self._debt += time.perf_counter() - start
             yield
 
 
@@ -720,9 +755,12 @@ class Speed:
 
 def stack(pending: list[dict[str, torch.Tensor]]) -> dict[str, float]:
     """The mean of each metric over several steps, in one copy to the host."""
-    names = list(pending[0])
-    table = torch.stack([torch.stack([row[name].float() for name in names]) for row in pending])
-    return dict(zip(names, table.mean(0).tolist(), strict=True))
+    # Not every row need have them all: without clipping, for one, no gradient is measured.
+    names = list(dict.fromkeys(name for row in pending for name in row))
+    means = [
+        torch.stack([row[name].float() for row in pending if name in row]).mean() for name in names
+    ]
+    return dict(zip(names, torch.stack(means).tolist(), strict=True))
 
 
 def snapshot_steps(limit: int = 10**7) -> frozenset[int]:

@@ -57,6 +57,14 @@ class Run:
     format: int = FORMAT
 
 
+KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("id", "model", "title", "data", "data_title", "checkpoint", "sha256"), str),
+    **dict.fromkeys(("seed", "step"), int),
+    **dict.fromkeys(("seconds", "created", "saved"), int | float),
+    **dict.fromkeys(("net", "train", "metrics"), dict),
+}
+
+
 class RunError(PlaygroundError):
     """A run folder that cannot be used."""
 
@@ -91,7 +99,7 @@ class Store:
 
     def path(self, run: str) -> Path:
         """The folder of the run `run`. Raises `RunError` for a name that leads elsewhere."""
-        if not run or run != Path(run).name or run in (".", "..", TRASH):
+        if not run or run != Path(run).name or run.startswith("."):
             raise RunError(N_("{run!r} is not the name of a run", run=run))
         return self.folder / run
 
@@ -110,33 +118,36 @@ class Store:
         path = self.path(run) / "run.json"
         try:
             raw = json.loads(path.read_text("utf-8"))
+            written = raw.get("format", FORMAT)
             known = {name: raw[name] for name in Run.__dataclass_fields__ if name in raw}
-            found = Run(**known)
+            found = Run(**known) if written == FORMAT else None
         except FileNotFoundError:
             raise RunError(
                 N_("{path} is not a run folder: it has no run.json", path=str(path.parent))
             ) from None
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RunError(
                 N_("the run {run} is damaged: run.json: {error}", run=run, error=str(error))
             ) from error
-        if not isinstance(found.format, int) or found.format > FORMAT:
+        if found is None:
             raise RunError(
                 N_(
-                    "the run {run} was written by a newer version (format {format}); "
-                    "this one reads up to format {known}",
+                    "the run {run} was written by another version (format {format}); "
+                    "this one reads format {known}",
                     run=run,
-                    format=found.format,
+                    format=written,
                     known=FORMAT,
                 )
             )
-        if (
-            not all(isinstance(text, str) for text in (found.id, found.model, found.checkpoint))
-            or not isinstance(found.net, dict)
-            or not isinstance(found.train, dict)
-            or found.id != run
-        ):
-            raise RunError(N_("the run {run} is damaged: run.json has wrong fields", run=run))
+        wrong = [name for name, kind in KINDS.items() if not _is(getattr(found, name), kind)]
+        if wrong or found.id != run:
+            raise RunError(
+                N_(
+                    "the run {run} is damaged: run.json has wrong fields: {fields}",
+                    run=run,
+                    fields=", ".join(wrong or ["id"]),
+                )
+            )
         return found
 
     def runs(self) -> tuple[Run, ...]:
@@ -195,11 +206,18 @@ class Store:
 
     def delete(self, run: str) -> None:
         """Move the run to the trash; `undelete` brings it back."""
+        place = self.path(run)
         trash = self.folder / TRASH
-        trash.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(trash / run, ignore_errors=True)
-        self.path(run).replace(trash / run)
-        os.utime(trash / run)  # the time of the deletion, for `empty_trash`
+        try:
+            if place.exists():  # else what is in the trash is the only copy
+                trash.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(trash / run, ignore_errors=True)
+            place.replace(trash / run)
+            os.utime(trash / run)  # the time of the deletion, for `empty_trash`
+        except OSError as error:
+            raise RunError(
+                N_("the run {run} cannot be deleted: {error}", run=run, error=str(error))
+            ) from error
 
     def undelete(self, run: str) -> None:
         """Bring a deleted run back."""
@@ -222,9 +240,13 @@ class Store:
                     shutil.rmtree(path, ignore_errors=True)
 
 
+def _is(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def _sync(path: Path) -> None:
     """Have the system write `path` to the disk now."""
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR)  # Windows syncs only what is open for writing
     try:
         os.fsync(descriptor)
     finally:

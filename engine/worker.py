@@ -22,6 +22,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Literal, Protocol, TypeAlias
 
 from engine.events import Ended, Event, Mailbox, Reason
+from engine.phrases import PlaygroundError
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +45,33 @@ class RandomState(Protocol):
 class Job:
     """A piece of work on the compute thread. Every method may be called from any thread."""
 
-    def __init__(self, worker: "Worker", title: str, random: RandomState | None) -> None:
+    def __init__(
+        self, worker: "Worker", title: str, random: RandomState | None, after: "Job | None"
+    ) -> None:
         self.title = title
         self.mailbox = Mailbox()
         self.result: Any = None
         self.error: Exception | None = None
-        self.state: State = "waiting"
         self._worker = worker
         self._random = random
+        self._after = after
         self._stopping = False
         self._pausing = False
+        self._begun = False
         self._ended = threading.Event()
 
     def tell(self, event: Event) -> None:
         """Leave an event for whoever reads this job's mailbox."""
         self.mailbox.put(event)
+
+    @property
+    def state(self) -> State:
+        """Where it is. A paused job may still be finishing its present step."""
+        if self.ended:
+            return "ended"
+        if self._pausing and not self._stopping:
+            return "paused"
+        return "running" if self._begun else "waiting"
 
     @property
     def stopping(self) -> bool:
@@ -106,9 +119,18 @@ class Worker:
         with self._changed:
             return tuple(job for job, _ in self._jobs)
 
-    def submit(self, work: Work, title: str = "", random: RandomState | None = None) -> Job:
-        """Queue `work`; it starts within one turn of each job that runs already."""
-        job = Job(self, title, random)
+    def submit(
+        self,
+        work: Work,
+        title: str = "",
+        random: RandomState | None = None,
+        after: Job | None = None,
+    ) -> Job:
+        """Queue `work`; it starts within one turn of each job that runs already.
+
+        With `after`, it gets no turn before that job has ended.
+        """
+        job = Job(self, title, random, after)
         with self._changed:
             if self._closing:
                 raise RuntimeError("the worker is closed")
@@ -136,29 +158,31 @@ class Worker:
             self._changed.notify_all()
 
     def _ready(self) -> list[tuple[Job, Generator[None, None, Any]]]:
-        return [entry for entry in self._jobs if entry[0].stopping or not entry[0]._pausing]
+        return [
+            (job, steps)
+            for job, steps in self._jobs
+            if job.stopping or not (job._pausing or (job._after and not job._after.ended))
+        ]
 
     def _run(self) -> None:
         self._prepare()
         turn = itertools.count()
         while True:
             with self._changed:
-                while not self._ready():
+                while not (ready := self._ready()):
                     if self._closing and not self._jobs:
                         return
-                    for job, _ in self._jobs:
-                        job.state = "paused"
                     self._changed.wait()
-                ready = self._ready()
                 job, steps = ready[next(turn) % len(ready)]
             if self._advance(job, steps):
                 with self._changed:
                     self._jobs.remove((job, steps))
-                job._ended.set()
+                    job._ended.set()
 
     def _advance(self, job: Job, steps: Generator[None, None, Any]) -> bool:
         """Give `job` one turn. Whether it is over now."""
-        job.state = "running"
+        job._begun = True
+        job._after = None
         if job._random is not None:
             job._random.enter()
         try:
@@ -178,7 +202,6 @@ class Worker:
                     break
                 next(steps)
                 if job._pausing and not job.stopping:
-                    job.state = "paused"
                     return False
                 if time.perf_counter() >= until:
                     return False
@@ -187,9 +210,15 @@ class Worker:
             reason = "finished"
         except Exception as error:
             # The thread serves every tab: one job's fault ends that job and is told.
-            log.exception("the job %r failed", job.title)
+            expected = isinstance(error, PlaygroundError)
+            log.log(
+                logging.INFO if expected else logging.ERROR,
+                "the job %r failed: %s",
+                job.title,
+                error,
+                exc_info=not expected,
+            )
             job.error = error
             reason = "failed"
-        job.state = "ended"
         job.tell(Ended(reason, job.error))
         return True

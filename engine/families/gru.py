@@ -22,6 +22,7 @@ from engine.family import Drawing, Model, Preset, Trained, TrainKnobs, View
 from engine.layers import language, recurrent
 from engine.layers.language import TextSampleKnobs, with_defaults
 from engine.layers.recurrent import LagKnobs, LayerOverText, RecurrentKnobs, State, Weights
+from engine.layers.tunes import LISTEN
 from engine.payloads import Heatmap, Heatmaps
 from engine.phrases import N_
 
@@ -133,6 +134,7 @@ MODEL = Model(
             every=4.0,
             companions=("rnn", "lstm"),
         ),
+        LISTEN,
     ),
     check=language.check,
     units=language.units,

@@ -25,6 +25,7 @@ from engine.family import Model, Preset, TrainKnobs, View
 from engine.layers import language, recurrent
 from engine.layers.language import TextSampleKnobs, with_defaults
 from engine.layers.recurrent import LagKnobs, LayerOverText, RecurrentKnobs, State, Weights
+from engine.layers.tunes import LISTEN
 from engine.phrases import N_
 
 
@@ -78,6 +79,7 @@ def views(*companions: str) -> tuple[View, ...]:
             every=4.0,
             companions=companions,
         ),
+        LISTEN,
     )
 
 

@@ -27,6 +27,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ from engine.data.text import TextData
 from engine.family import Drawing, Model, Preset, Trained, TrainKnobs, View
 from engine.knobs import knob
 from engine.layers import language
+from engine.layers.compiling import Background
 from engine.layers.language import (
     NGramEmbedding,
     OverText,
@@ -45,8 +47,12 @@ from engine.layers.language import (
     passage,
     with_defaults,
 )
+from engine.layers.tunes import LISTEN
 from engine.payloads import Curve, Heatmap, Heatmaps, Line, Tokens
-from engine.phrases import N_
+from engine.phrases import N_, PlaygroundError
+
+if TYPE_CHECKING:
+    from engine.layers.attention_step import CompiledStep
 
 # Shapes: B batch, T tokens, H heads, D width of a head, C = H * D width.
 
@@ -125,6 +131,31 @@ def norm(x: Tensor) -> Tensor:
     return F.layer_norm(x, x.shape[-1:])
 
 
+class SquaredReLU(torch.autograd.Function):
+    """relu(x)^2, with a derivative, 2 relu(x), that keeps one tensor and makes two passes.
+
+    As torch composes it, this is an eighth of a training step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        positive = x.relu()
+        ctx.save_for_backward(positive)
+        return positive * positive
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (positive,) = ctx.saved_tensors
+        down: Tensor = (gradient * positive).mul_(2.0)
+        return down
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """relu(x)^2, of any shape."""
+    y: Tensor = SquaredReLU.apply(x)  # type: ignore[no-untyped-call]
+    return y
+
+
 def rotation(length: int, width: int) -> Tensor:
     """Rotary angles as (2, length, width): cosines, then sines with the sign that turns.
 
@@ -166,16 +197,20 @@ class Block(nn.Module):
     def project(self, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """q, k, v as (B, H, T, D); `turn` is for the T positions at hand."""
         batch, length, _ = x.shape
-        qkv = self.qkv(norm(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        qkv: Tensor = (
+            self.qkv(norm(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        )
         if self.rotary:
-            qk = rotate(norm(qkv[:2]), turn)
-            return qk[0], qk[1], qkv[2]
-        return qkv[0], qkv[1], qkv[2]
+            q, k = rotate(norm(qkv[:2]), turn)
+            return q, k, qkv[2]
+        q, k, v = qkv
+        return q, k, v
 
     def merge(self, x: Tensor, gathered: Tensor) -> Tensor:
         """Add what was gathered, (B, H, T, D), to x (B, T, C), and the network's answer."""
         x = x + self.dropout(self.out(gathered.transpose(1, 2).flatten(2)))
-        return x + self.dropout(self.down(F.relu(self.up(norm(x))).square()))
+        answer: Tensor = self.dropout(self.down(squared_relu(self.up(norm(x)))))
+        return x + answer
 
     def forward(self, x: Tensor, turn: Tensor) -> Tensor:
         """(B, T, C) to (B, T, C)."""
@@ -240,8 +275,15 @@ class Transformer(nn.Module):
         return torch.stack(weights)
 
     def decoder(self, cache: bool = True) -> "WindowDecoder":
-        """A decoder at the start of a text."""
-        return CachedDecoder(self) if cache else WindowDecoder(self)
+        """A decoder at the start of a text.
+
+        Without the mask there is nothing to cache: each new token changes the keys and
+        values of all before it.
+        """
+        if not (cache and self.net.causal):
+            return WindowDecoder(self)
+        compiled = COMPILED.get()
+        return CompiledDecoder(self, compiled) if compiled else CachedDecoder(self)
 
 
 class WindowDecoder:
@@ -294,7 +336,7 @@ class CachedDecoder(WindowDecoder):
         turn = self.module.turn[:, known:end]
         # A single query may look at everything there is; several need the mask.
         mask = None
-        if end - known > 1 and self.module.net.causal:
+        if end - known > 1:
             mask = torch.ones(end - known, end, dtype=torch.bool).tril(known)
         for block, past in zip(self.module.blocks, self.past, strict=True):
             assert isinstance(block, Block)
@@ -311,6 +353,44 @@ class CachedDecoder(WindowDecoder):
         if self.module.learned is not None:
             x = x + self.module.learned[known : len(self.window)]
         return norm(x)
+
+
+def _compile() -> "type[CompiledStep]":
+    from engine.layers import attention_step
+
+    attention_step.warm_up()
+    return attention_step.CompiledStep
+
+
+COMPILED = Background(_compile)
+
+
+class CompiledDecoder(WindowDecoder):
+    """The cache again, with the whole step as one compiled function."""
+
+    def __init__(self, module: Transformer, compiled: "type[CompiledStep]") -> None:
+        super().__init__(module)
+        self.step = compiled(module)
+
+    def feed(self, tokens: list[int]) -> NDArray[np.float32]:
+        """Read `tokens`; the logits (vocabulary,) of the next one."""
+        known = 0 if self.slide(tokens) else len(self.window) - len(tokens)
+        for place in range(known, len(self.window)):
+            logits = self.step(self.window, place)
+        return logits
+
+
+def check(data: TextData, net: NetKnobs) -> None:
+    """Refuse an odd head with rotary positions, and a text too short for the context."""
+    if net.positions == "rotary" and net.head_width % 2:
+        raise PlaygroundError(
+            N_(
+                "a head cannot be {width} wide with rotary positions: an even width is accepted, "
+                "or learned positions",
+                width=net.head_width,
+            )
+        )
+    language.check(data, net)
 
 
 def build(net: NetKnobs, data: TextData) -> Transformer:
@@ -439,10 +519,16 @@ def speed_view(trained: Trained, knobs: SpeedKnobs) -> Drawing:
         y_title=N_("milliseconds for the next token"),
         log_y=True,
         caption=N_(
-            "With the cache {cached:,.0f} tokens a second, without {plain:,.0f}: {times:.1f} times.",
+            "With the cache {cached:,.0f} tokens a second, without {plain:,.0f}: "
+            "{times:.1f} times as many.",
             cached=rates[0],
             plain=rates[1],
             times=rates[0] / rates[1],
+        )
+        if trained.net.causal
+        else N_(
+            "Without the mask both are the same: each new character changes the keys and values "
+            "of all before it, so there is nothing to keep."
         ),
     )
 
@@ -525,7 +611,8 @@ MODEL = Model(
             make=speed_view,
             knobs=SpeedKnobs,
         ),
+        LISTEN,
     ),
-    check=language.check,
+    check=check,
     units=language.units,
 )

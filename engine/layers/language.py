@@ -142,8 +142,8 @@ def evaluate(
 ) -> Generator[None, None, dict[str, float]]:
     """Held-out nats per token, each token scored once, in windows of the model's own context.
 
-    The last window overlaps the one before where the length does not divide; only
-    its new tokens count.
+    Where the length does not divide, the last window is shorter; with `most` only whole
+    windows count.
     """
     tokens, context = data.held_out, net.context
     scored = len(tokens) - 1 if most is None else min(len(tokens) - 1, max(most, context))
@@ -291,7 +291,8 @@ class Writer:
 def passage(trained: Trained, text: str, most: int) -> tuple[list[int], tuple[str, ...]]:
     """Token ids and labels of the text a view is drawn over: at most `most` tokens.
 
-    `text` where a person typed one, else the newest sample, else held-out text.
+    `text` where a person typed one, else the newest sample, else held-out text, else what
+    a text begins with.
     """
     data: TextData = trained.data
     if text:
@@ -299,7 +300,8 @@ def passage(trained: Trained, text: str, most: int) -> tuple[list[int], tuple[st
     elif isinstance(trained.sample, Tokens) and len(trained.sample.ids) > 1:
         ids = list(trained.sample.ids)[:most]
     else:
-        ids = [int(token) for token in data.held_out[:most]]
+        # A run whose text is gone has no held-out part.
+        ids = [int(token) for token in data.held_out[:most]] or start_of_text(data, "")
     return ids, tuple(data.tokeniser.piece(token) for token in ids)
 
 

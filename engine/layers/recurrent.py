@@ -7,7 +7,7 @@ sampling run torch's fused kernel of the same equations on the same weights. A
 test holds the two equal. The equations are what the views look into.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ from engine.family import Drawing, Trained, TrainKnobs
 from engine.knobs import knob
 from engine.layers.language import NGramEmbedding, OverText, passage
 from engine.payloads import Curve, Heatmap, Line
-from engine.phrases import N_
+from engine.phrases import N_, PlaygroundError
 
 State: TypeAlias = tuple[Tensor, ...]
 """What a layer carries on, each (batch, hidden): (h,) or, for the LSTM, (h, c)."""
@@ -75,7 +75,7 @@ class RecurrentKnobs:
 class Recurrent(nn.Module):
     """Embedding, recurrent layers, and a linear map to the logits."""
 
-    kernel: type[nn.RNNBase]
+    kernel: Callable[..., nn.RNNBase]
 
     def __init__(self, net: RecurrentKnobs, vocabulary: int) -> None:
         super().__init__()
@@ -126,6 +126,9 @@ class Recurrent(nn.Module):
             row = []
             for layer in range(self.core.num_layers):
                 states[layer], seen = self.cell(x, states[layer], weights[layer])
+                if gradients:
+                    # Each a variable of its own: what c does to its own h is no part of d/dc.
+                    states[layer] = tuple(part.clone() for part in states[layer])
                 x = states[layer][0]
                 row.append(seen)
             kept.append(list(states))
@@ -275,13 +278,11 @@ def gradient_view(trained: Trained, knobs: LagKnobs) -> Drawing:
     """Gradient norm against time lag, for this model and for the others that have a run."""
     lines = []
     for each in (trained, *trained.companions.values()):
-        data = each.data if len(each.data.held_out) else trained.data
         text = trained.data.tokeniser.decode(_held_out(trained.data, knobs))
         try:
             tokens = each.data.tokeniser.encode(text)
-        except ValueError:
+        except PlaygroundError:
             continue
-        del data
         length = knobs.lags + 1
         count = max(1, min(knobs.texts, len(tokens) // length))
         windows = torch.from_numpy(np.asarray(tokens[: count * length], dtype=np.int64))
@@ -304,6 +305,10 @@ def gradient_view(trained: Trained, knobs: LagKnobs) -> Drawing:
 
 def _held_out(data: Any, knobs: LagKnobs) -> NDArray[Any]:
     held_out: NDArray[Any] = data.held_out[: (knobs.lags + 1) * knobs.texts]
+    if len(held_out) < 2:
+        raise PlaygroundError(
+            N_("{title} has no held-out text here to measure on", title=str(data.title))
+        )
     return held_out
 
 

@@ -1,0 +1,352 @@
+"""One field for each kind of knob, all with the same four things.
+
+    field.value()          the last value that was accepted
+    field.set_value(v)     show another one; nothing is emitted
+    field.commit()         take what is typed; the complaint in words, or ""
+    field.edited           a person has set another value
+
+Numbers may be typed freely: what does not fit is told beside the field, not
+swallowed while typing.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from typing import Any, Protocol
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, SignalInstance
+from PySide6.QtGui import QFocusEvent, QResizeEvent, QValidator, QWheelEvent
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QPlainTextEdit,
+    QSizePolicy,
+    QSlider,
+    QWidget,
+)
+
+from app.i18n import _
+from engine.knobs import Knob, KnobError
+
+SLIDER_RANGE = 10.0  # a wider linear range is better typed than dragged
+MOST_LINES = 5
+
+
+class Field(Protocol):
+    """What a form needs of a field."""
+
+    edited: SignalInstance
+    complained: SignalInstance
+
+    def value(self) -> Any:
+        """The last value that was accepted."""
+
+    def set_value(self, value: Any) -> None:
+        """Show `value`."""
+
+    def commit(self) -> str:
+        """Take what is typed. What is wrong with it, or an empty text."""
+
+
+def spelled(knob: Knob, value: float) -> str:
+    """A number as it stands in its field."""
+    return str(value) if knob.kind == "int" else f"{value:.6g}"
+
+
+def notches(knob: Knob) -> tuple[float, ...]:
+    """The places at which a slider of this knob stops: 1, 2, 5, 10, ... or even steps."""
+    assert knob.low is not None
+    assert knob.high is not None
+    low, high = knob.low, knob.high
+    if knob.log:
+        first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+        spaced = (m * 10.0**e for e in range(first, last + 1) for m in (1, 2, 5))
+        inner = [float(f"{value:.6g}") for value in spaced]
+        return tuple(sorted({low, high, *(value for value in inner if low < value < high)}))
+    step = nice_step((high - low) / 100)
+    count = math.floor((high - low) / step + 1e-9)
+    inner = [float(f"{math.ceil(low / step) * step + i * step:.6g}") for i in range(count + 1)]
+    return tuple(sorted({low, high, *(value for value in inner if low < value < high)}))
+
+
+def nice_step(at_least: float) -> float:
+    """The least of ..., 0.1, 0.2, 0.5, 1, ... that is not below."""
+    power = 10.0 ** math.floor(math.log10(at_least))
+    factor = next(each for each in (1, 2, 5, 10) if each * power >= at_least * (1 - 1e-9))
+    return factor * power
+
+
+def has_slider(knob: Knob) -> bool:
+    """Whether dragging is the better way to set this number."""
+    if knob.kind != "float" or knob.low is None or knob.high is None:
+        return False
+    return knob.log or knob.high - knob.low <= SLIDER_RANGE
+
+
+class NumberField(QAbstractSpinBox):
+    """A number that is typed, or stepped with the arrow keys."""
+
+    edited = Signal()
+    complained = Signal(str)
+
+    def __init__(self, knob: Knob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.knob = knob
+        self._value = knob.default
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.UpDownArrows)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.lineEdit().setAcceptDrops(False)
+        self.lineEdit().textEdited.connect(lambda text: self.complained.emit(self.complaint(text)))
+        self.editingFinished.connect(self.commit)
+        self.set_value(knob.default)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Room for eight digits and the arrows."""
+        return QSize(self.fontMetrics().horizontalAdvance("0") * 8 + 30, 28)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """The same."""
+        return self.sizeHint()
+
+    def value(self) -> Any:
+        """The last number that was accepted."""
+        return self._value
+
+    def set_value(self, value: Any) -> None:
+        """Show `value`."""
+        self._value = value
+        self.lineEdit().setText(spelled(self.knob, value))
+        self.complained.emit("")
+
+    def complaint(self, text: str) -> str:
+        """What would be accepted in place of `text`; empty where it is fine."""
+        try:
+            self.knob.parsed(text.strip().replace(",", ""))
+        except KnobError:
+            return _("Accepted: {accepted}").format(accepted=_(self.knob.accepted()))
+        return ""
+
+    def commit(self) -> str:
+        """Take what is typed, or say what is wrong with it and let it stand."""
+        text = self.lineEdit().text()
+        complaint = self.complaint(text)
+        self.complained.emit(complaint)
+        if not complaint:
+            self._take(self.knob.parsed(text.strip().replace(",", "")))
+        return complaint
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Everything may be typed; `complaint` tells what does not fit."""
+        return (QValidator.State.Acceptable, text, position)
+
+    def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:  # noqa: N802
+        """Up and down, as far as the bounds go."""
+        flags = QAbstractSpinBox.StepEnabledFlag.StepNone
+        if self._value < self.knob.high:
+            flags |= QAbstractSpinBox.StepEnabledFlag.StepUpEnabled
+        if self._value > self.knob.low:
+            flags |= QAbstractSpinBox.StepEnabledFlag.StepDownEnabled
+        return flags
+
+    def stepBy(self, steps: int) -> None:  # noqa: N802
+        """So many steps on: from notch to notch, or by a tenth of the number's order."""
+        assert self.knob.low is not None
+        assert self.knob.high is not None
+        if has_slider(self.knob):
+            places = notches(self.knob)
+            here = (
+                bisect_right(places, self._value) - 1
+                if steps > 0
+                else bisect_left(places, self._value)
+            )
+            value = places[max(0, min(here + steps, len(places) - 1))]
+        else:
+            order = math.floor(math.log10(max(abs(self._value), 1)))
+            size = 10.0 ** (order - 1) if self.knob.kind == "float" else max(10 ** (order - 1), 1)
+            value = self._value + steps * size
+        value = max(self.knob.low, min(value, self.knob.high))
+        self._take(int(value) if self.knob.kind == "int" else float(f"{value:.6g}"))
+
+    def _take(self, value: Any) -> None:
+        same = value == self._value
+        self._value = value
+        text = spelled(self.knob, value)
+        if text != self.lineEdit().text():
+            self.lineEdit().setText(text)
+        self.complained.emit("")
+        if not same:
+            self.edited.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Scrolling past a field does not turn it."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class NotchSlider(QSlider):
+    """A slider over the notches of a number field."""
+
+    def __init__(self, field: NumberField, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.field = field
+        self.places = notches(field.knob)
+        self.setRange(0, len(self.places) - 1)
+        self.setPageStep(max(1, len(self.places) // 10))
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName(_(field.knob.title))
+        self.follow()
+        self.actionTriggered.connect(self._dragged)
+        field.edited.connect(self.follow)
+
+    def follow(self) -> None:
+        """Stand at the notch next to the field's value."""
+        value = self.field.value()
+        above = bisect_left(self.places, value)
+        near = min(
+            (i for i in (above - 1, above) if 0 <= i < len(self.places)),
+            key=lambda i: abs(self.places[i] - value),
+        )
+        self.setValue(near)
+
+    def _dragged(self) -> None:
+        self.field._take(self.places[self.sliderPosition()])
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Left to whoever scrolls."""
+        event.ignore()
+
+
+class SwitchField(QCheckBox):
+    """On or off."""
+
+    edited = Signal()
+    complained = Signal(str)
+
+    def __init__(self, knob: Knob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.set_value(knob.default)
+        self.clicked.connect(self.edited)
+
+    def value(self) -> bool:
+        """Whether it is on."""
+        return self.isChecked()
+
+    def set_value(self, value: bool) -> None:
+        """Switch it."""
+        self.setChecked(value)
+
+    def commit(self) -> str:
+        """Never wrong."""
+        return ""
+
+
+class ChoiceField(QComboBox):
+    """One of several words."""
+
+    edited = Signal()
+    complained = Signal(str)
+
+    def __init__(self, knob: Knob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        for choice in knob.choices:
+            self.addItem(_(choice), choice)
+        self.set_value(knob.default)
+        self.activated.connect(lambda _index: self.edited.emit())
+
+    def value(self) -> Any:
+        """The word, untranslated."""
+        return self.currentData()
+
+    def set_value(self, value: str) -> None:
+        """Choose `value`."""
+        self.setCurrentIndex(self.findData(value))
+
+    def commit(self) -> str:
+        """Never wrong."""
+        return ""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        """Scrolling past a field does not turn it."""
+        event.ignore()
+
+
+class TextField(QPlainTextEdit):
+    """A text that starts with one line and grows as it is typed."""
+
+    edited = Signal()
+    complained = Signal(str)
+
+    def __init__(self, knob: Knob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAcceptDrops(False)  # a dropped file is for the window
+        self.setTabChangesFocus(True)
+        self._hint = _(knob.help)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(3)
+        self._silent = False
+        self.set_value(knob.default)
+        self.textChanged.connect(self._typed)
+        self._grow()
+
+    def value(self) -> str:
+        """The text."""
+        return self.toPlainText()
+
+    def set_value(self, value: str) -> None:
+        """Show `value`."""
+        if value != self.toPlainText():
+            self._silent = True
+            self.setPlainText(value)
+            self._silent = False
+
+    def commit(self) -> str:
+        """Never wrong."""
+        return ""
+
+    def _typed(self) -> None:
+        self._grow()
+        if not self._silent:
+            self.edited.emit()
+
+    def _grow(self) -> None:
+        lines = max(1, min(round(self.document().size().height()), MOST_LINES))
+        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 20)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Another font needs another height."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._grow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Another width breaks lines elsewhere."""
+        super().resizeEvent(event)
+        room = self.viewport().width() - 10
+        elided = self.fontMetrics().elidedText(self._hint, Qt.TextElideMode.ElideRight, room)
+        self.setPlaceholderText(elided)
+        self._grow()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        """Arriving by Tab selects all, as in a line edit."""
+        super().focusInEvent(event)
+        if event.reason() == Qt.FocusReason.TabFocusReason:
+            self.selectAll()
+
+
+def field_for(knob: Knob) -> NumberField | SwitchField | ChoiceField | TextField:
+    """The field for this kind of knob."""
+    match knob.kind:
+        case "int" | "float":
+            return NumberField(knob)
+        case "bool":
+            return SwitchField(knob)
+        case "choice":
+            return ChoiceField(knob)
+        case "text":
+            return TextField(knob)

@@ -1,0 +1,241 @@
+"""The strip at the bottom: what is running, and what was said.
+
+Each running job has its title, its progress and its own cancel button. The
+newest message stands to the left; a click shows the last hundred. Nothing here
+ever asks a question: what can be taken back has an "Undo" beside it.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.i18n import _
+from app.pump import Listener, Pump
+from app.theme import theme
+from engine.events import Ended, Event, Progress, Said
+from engine.phrases import PlaygroundError
+from engine.worker import Job
+
+KEPT = 100
+SHOWN_AFTER_MS = 400  # shorter jobs would only flicker
+
+
+class Action(NamedTuple):
+    """A button beside a message."""
+
+    title: str
+    run: Callable[[], None]
+
+
+class Message(NamedTuple):
+    """Something that was said at a time (seconds since the epoch)."""
+
+    when: float
+    text: str
+    grave: bool
+
+    def line(self) -> str:
+        """With the time of day before it."""
+        return f"{time.strftime('%H:%M', time.localtime(self.when))}  {self.text}"
+
+
+class Elided(QLabel):
+    """One line of text that ends in dots where there is no room for all of it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Any width will do."""
+        return QSize(40, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """The text, shortened to the width."""
+        painter = QPainter(self)
+        text = self.text().replace("\n", " · ")
+        shown = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, self.width())
+        painter.setPen(self.palette().windowText().color())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
+        painter.end()
+
+
+class JobRow(QWidget):
+    """A running job: title, progress, cancel."""
+
+    def __init__(self, job: Job, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.job = job
+        title = _(job.title)
+        self.title = QLabel(title)
+        self.bar = QProgressBar()
+        self.bar.setFixedWidth(90)
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName(title)
+        self.bar.hide()
+        self.cancel = QToolButton()
+        self.cancel.setText("✕")
+        self.cancel.setProperty("role", "flat")
+        self.cancel.setToolTip(_("Cancel: {title}").format(title=title))
+        self.cancel.setAccessibleName(self.cancel.toolTip())
+        self.cancel.clicked.connect(self._cancel)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 0, 0, 0)
+        layout.setSpacing(8)
+        for each in (self.title, self.bar, self.cancel):
+            layout.addWidget(each)
+
+    def show_progress(self, progress: Progress) -> None:
+        """Move the bar; without a known end there is none."""
+        self.bar.setVisible(progress.done is not None)
+        if progress.done is not None:
+            self.bar.setValue(round(1000 * progress.done))
+        if progress.note:
+            self.bar.setToolTip(_(progress.note))
+
+    def _cancel(self) -> None:
+        self.job.stop()
+        self.title.setEnabled(False)
+        self.cancel.setEnabled(False)
+
+
+class Strip(QFrame):
+    """Jobs and messages of the whole window."""
+
+    def __init__(self, pump: Pump, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.pump = pump
+        self.messages: deque[Message] = deque(maxlen=KEPT)
+        self.rows: dict[Job, JobRow] = {}
+        self._action: Action | None = None
+        self.log = QListWidget()
+        self.log.setWordWrap(True)
+        self.log.setAccessibleName(_("Messages"))
+        self.log.setFixedHeight(170)
+        self.log.hide()
+        self.newest = Elided()
+        self.newest.setAccessibleName(_("Newest message"))
+        self.action = QPushButton()
+        self.action.clicked.connect(self._act)
+        self.action.hide()
+        self.more = QToolButton()
+        self.more.setText(_("Messages"))
+        self.more.setProperty("role", "flat")
+        self.more.setCheckable(True)
+        self.more.setToolTip(_("Show the last {count} messages").format(count=KEPT))
+        self.more.toggled.connect(self._unfold)
+        self.jobs = QHBoxLayout()
+        self.jobs.setSpacing(4)
+        line = QHBoxLayout()
+        line.setContentsMargins(12, 3, 8, 3)
+        line.setSpacing(8)
+        line.addWidget(self.newest, 1)
+        line.addWidget(self.action)
+        line.addLayout(self.jobs)
+        line.addWidget(self.more)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.log)
+        layout.addLayout(line)
+        theme().changed.connect(self._recolour)
+
+    def follow(
+        self, job: Job, listener: Listener = lambda event: None, *, listed: bool = True
+    ) -> Job:
+        """Tell `listener` of the job's events, and list it here while it runs.
+
+        Whatever a job says is shown here; so is the fault of a listed one.
+        """
+        self.pump.watch(job, lambda event: self._hear(job, event, listener, listed))
+        if listed:
+            QTimer.singleShot(SHOWN_AFTER_MS, self, lambda: self._list(job))
+        return job
+
+    def say(self, text: str, *, grave: bool = False, action: Action | None = None) -> None:
+        """Show a message; `action` stays beside it until the next one."""
+        message = Message(time.time(), text, grave)
+        if len(self.messages) == KEPT:
+            self.log.takeItem(0)
+        self.messages.append(message)
+        self.log.addItem(self._item(message))
+        self.log.scrollToBottom()
+        self._show(message, action)
+
+    def _show(self, message: Message, action: Action | None) -> None:
+        self.newest.setText(message.line())
+        self.newest.setToolTip(message.text)
+        self.newest.setProperty("role", "warning" if message.grave else "faint")
+        self.newest.style().polish(self.newest)
+        self._action = action
+        self.action.setVisible(action is not None)
+        if action is not None:
+            self.action.setText(action.title)
+
+    def _act(self) -> None:
+        action, self._action = self._action, None
+        self.action.hide()
+        if action is not None:
+            action.run()
+
+    def _item(self, message: Message) -> QListWidgetItem:
+        item = QListWidgetItem(message.line())
+        palette = theme().palette
+        item.setForeground(QColor(palette.warning if message.grave else palette.text))
+        return item
+
+    def _hear(self, job: Job, event: Event, listener: Listener, listed: bool) -> None:
+        if isinstance(event, Said):
+            self.say(_(event.text), grave=event.grave)
+        elif isinstance(event, Progress) and job in self.rows:
+            self.rows[job].show_progress(event)
+        elif isinstance(event, Ended):
+            if job in self.rows:
+                self.rows.pop(job).deleteLater()
+            if event.error is not None and listed:
+                self.say(words_for(event.error, job.title), grave=True)
+        listener(event)
+
+    def _list(self, job: Job) -> None:
+        if not job.ended:
+            self.rows[job] = JobRow(job)
+            self.jobs.addWidget(self.rows[job])
+
+    def _unfold(self, shown: bool) -> None:
+        self.log.setVisible(shown)
+
+    def _recolour(self) -> None:
+        for row, message in enumerate(self.messages):
+            palette = theme().palette
+            colour = palette.warning if message.grave else palette.text
+            self.log.item(row).setForeground(QColor(colour))
+
+
+def words_for(error: Exception, what: str = "") -> str:
+    """An error as a person may read it."""
+    if isinstance(error, PlaygroundError):
+        words = _(error.phrase)
+        return words[:1].upper() + words[1:]
+    name = type(error).__name__
+    if what:
+        return _("{what} failed: {name}: {error}").format(what=_(what), name=name, error=error)
+    return f"{name}: {error}"

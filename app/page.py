@@ -1,0 +1,396 @@
+"""The page of one model, built from its declaration: data and knobs to the left,
+curves and pictures in the middle, sampling to the right, and the transport above.
+
+The page keeps to one rule: what is set takes effect when a training begins.
+While there is a model, live knobs go to it at once, and the others say that they
+wait for a reset.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.i18n import _
+from app.jobs import Strip, words_for
+from app.pictures import Pictures
+from app.plots import LossCurves
+from app.runs import RunList
+from app.sampling import Sampling, card
+from app.setup import Setup
+from app.transport import Transport, duration
+from engine.events import Ended, Event, Progress, Saved, Shown
+from engine.family import Data, Family
+from engine.knobs import knobs_of
+from engine.phrases import PlaygroundError
+from engine.store import Run
+from engine.worker import Job
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+LIVE, HELD_OUT = "live", "held_out"
+ESTIMATE_MS = 500
+NUMBERS_PAUSE, CURVES_PAUSE = 0.1, 0.25
+
+
+class ModelPage(QWidget):
+    """Everything that one can do with one session.
+
+    lesson: a place in the lesson (key of a view) that somebody wants to read.
+    model_wanted: key of another model of the family.
+    run_wanted: a saved `Run` of this family.
+    """
+
+    lesson = Signal(str)
+    model_wanted = Signal(str)
+    run_wanted = Signal(object)
+
+    def __init__(
+        self,
+        family: Family,
+        session: "Session",
+        data_sets: Sequence[Any],
+        strip: Strip,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.strip = strip
+        self._training: Job | None = None
+        self._estimating: Job | None = None
+        self._seen_train: Any = session.train
+        self._curves_sent: dict[str, float] = {}
+        self.transport = Transport()
+        self.setup = Setup(family, session, data_sets, strip)
+        self.runs = RunList(session.playground, [model.key for model in family.models], strip)
+        self.curves = LossCurves()
+        self.pictures = Pictures(session, strip)
+        self.sampling = Sampling(session, strip)
+        self._lay_out()
+        self._estimate_soon = QTimer(self)
+        self._estimate_soon.setSingleShot(True)
+        self._estimate_soon.setInterval(ESTIMATE_MS)
+        self._estimate_soon.timeout.connect(self._estimate)
+        self._connect()
+        self.transport.show_seed(session.seed)
+        self.setup.data.choose(session.data_name)
+
+    def _lay_out(self) -> None:
+        left = QTabWidget()
+        left.setDocumentMode(True)
+        left.addTab(self.setup, _("Setup"))
+        left.addTab(self.runs, _("Runs"))
+        left.setMinimumWidth(250)
+        self.left = left
+        curves, layout = card(self.curves)
+        layout.setContentsMargins(8, 6, 8, 6)
+        self.middle = QSplitter(Qt.Orientation.Vertical)
+        self.middle.addWidget(curves)
+        self.middle.addWidget(self.pictures)
+        self.middle.setStretchFactor(0, 2)
+        self.middle.setStretchFactor(1, 4)
+        self.middle.setSizes([210, 420])
+        self.columns = QSplitter(Qt.Orientation.Horizontal)
+        for each in (left, self.middle, self.sampling):
+            self.columns.addWidget(each)
+        self.columns.setStretchFactor(0, 0)
+        self.columns.setStretchFactor(1, 3)
+        self.columns.setStretchFactor(2, 1)
+        self.columns.setSizes([290, 560, 400])
+        for splitter in (self.middle, self.columns, self.sampling.splitter):
+            splitter.setHandleWidth(8)
+            splitter.setChildrenCollapsible(False)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(10, 10, 10, 6)
+        page.setSpacing(8)
+        page.addWidget(self.transport)
+        page.addWidget(self.columns, 1)
+
+    def _connect(self) -> None:
+        self.transport.train.connect(self.toggle)
+        self.transport.step.connect(lambda: self.more(1))
+        self.transport.more.connect(self.more)
+        self.transport.reset.connect(self.reset)
+        self.transport.dice.connect(self.dice)
+        self.setup.changed.connect(self._changed)
+        self.setup.model_wanted.connect(self.model_wanted)
+        self.setup.reset.connect(self.reset)
+        self.setup.data.chosen.connect(self._data_chosen)
+        self.pictures.help.connect(self.lesson)
+        self.runs.chosen.connect(self.run_wanted)
+
+    # --- what one can do
+
+    def toggle(self) -> None:
+        """Train, or pause."""
+        if self.session.status == "training":
+            self.session.pause()
+        else:
+            self._start(None)
+
+    def train(self) -> None:
+        """Train, if it does not already."""
+        if self.session.status != "training":
+            self._start(None)
+
+    def pause(self) -> None:
+        """Pause, if it trains; or go on, if it does not."""
+        if self.session.status != "empty":
+            self.toggle()
+
+    def more(self, steps: int) -> None:
+        """Take this number of further steps."""
+        if self.session.status != "training":
+            self._start(self.session.step + steps)
+
+    def reset(self) -> None:
+        """Begin anew, with the settings as they are now and the same seed."""
+        self._clear_way()
+        self._follow_reset(self.session.reset())
+
+    def dice(self) -> None:
+        """Another seed; what is trained is set aside (its run stays)."""
+        seed = random.randrange(1, 10_000)
+        self.transport.show_seed(seed)
+        if self.session.status == "empty":
+            self.session.choose(seed=seed)
+        else:
+            self._clear_way()
+            self._follow_reset(self.session.reset(seed))
+
+    def restore(self, run: Run) -> None:
+        """Open a saved run."""
+        self._clear_way()
+        self.strip.follow(self.session.restore(run.id), self._hear_restore)
+
+    def open_file(self, path: str) -> None:
+        """Make an own file the data."""
+        self.left.setCurrentWidget(self.setup)
+        self.setup.data.choose(path)
+
+    def ask_for_file(self) -> None:
+        """Let the person look for an own file."""
+        self.left.setCurrentWidget(self.setup)
+        self.setup.data.ask_for_file()
+
+    def generate(self) -> None:
+        """Draw a sample."""
+        self.sampling.generate()
+
+    def stop(self) -> None:
+        """Stop whatever runs here."""
+        self.sampling.stop()
+        self.pictures.stop()
+        self.session.pause()
+
+    @property
+    def splitters(self) -> dict[str, QSplitter]:
+        """What a person can make wider, by name."""
+        return {"columns": self.columns, "middle": self.middle, "right": self.sampling.splitter}
+
+    def shut(self) -> None:
+        """The window closes: ask for nothing more."""
+        self._estimate_soon.stop()
+        self.sampling.stop()
+        self.pictures.stop()
+
+    # --- training
+
+    def _start(self, steps: int | None) -> None:
+        problems = self.setup.problems()
+        if problems and self.session.learner is None:
+            self.strip.say(
+                _("Before it can train: {problems}").format(problems="; ".join(problems)),
+                grave=True,
+            )
+            return
+        if self.session.learner is None:
+            self._take_settings()
+        if self._estimating is not None:
+            self._estimating.stop()
+        self._training = job = self.session.start(steps)
+        self.strip.follow(job, lambda event: self._hear_training(job, event))
+        self._show_state()
+
+    def _take_settings(self) -> None:
+        """What is set is what the next training starts with."""
+        setup = self.setup
+        self.session.choose(
+            data=setup.data.name or None, net=setup.net.value(), train=setup.train.value()
+        )
+        self._seen_train = self.session.train
+
+    def _clear_way(self) -> None:
+        """Stop what draws from a model that is about to go."""
+        self._estimate_soon.stop()
+        self.sampling.stop()
+        self.pictures.stop()
+
+    def _hear_training(self, job: Job, event: Event) -> None:
+        if isinstance(event, Progress):
+            self.strip.pump.draw(
+                (id(self), "numbers"), lambda: self._show_progress(event), NUMBERS_PAUSE
+            )
+            if self.isVisible():
+                self.strip.pump.draw((id(self), "curves"), self._show_curves, CURVES_PAUSE)
+        elif isinstance(event, Shown):
+            if event.view == LIVE:
+                self.sampling.hear_live(event)
+            else:
+                self.pictures.hear(event)
+        elif isinstance(event, Saved):
+            self.runs.refresh()
+        elif isinstance(event, Ended) and job is self._training:
+            self._training = None
+            self.strip.pump.forget((id(self), "numbers"))
+            self._show_state()
+            self._show_curves()
+            self.pictures.refresh()
+
+    def _follow_reset(self, job: Job) -> None:
+        def hear(event: Event) -> None:
+            if isinstance(event, Ended):
+                self._take_settings()
+                self._show_new()
+                self._estimate_soon.start()
+
+        self.strip.follow(job, hear)
+
+    def _hear_restore(self, event: Event) -> None:
+        if isinstance(event, Ended) and event.reason == "finished":
+            session = self.session
+            self.setup.show_settings(session.net, session.train)
+            self.setup.data.choose(session.data_name)
+            self.transport.show_seed(session.seed)
+            self._show_new()
+            self.strip.say(_("Opened at step {step:,}").format(step=session.step))
+
+    # --- settings
+
+    def _changed(self, part: str, name: str, value: object) -> None:
+        live = {knob.name for knob in knobs_of(self.session.train) if knob.live}
+        if part == "train" and name in live and self.session.learner is not None:
+            try:
+                self.session.change(**{name: value})
+            except PlaygroundError as error:
+                self.strip.say(words_for(error), grave=True)
+        self._settings_changed()
+
+    def _settings_changed(self) -> None:
+        if self.session.learner is None:
+            self._take_settings()
+        self.setup.mark_restart()
+        if self.session.status != "training":
+            self._estimate_soon.start()
+
+    def _data_chosen(self, name: str, data: Data) -> None:
+        if self.session.learner is None or self.session.data_name == name:
+            self.curves.set_units(self.session.model.units(data))
+        self._settings_changed()
+
+    def _estimate(self) -> None:
+        if self.session.status == "training" or self.setup.data.data is None:
+            return
+        if self._estimating is not None:
+            self._estimating.stop()
+        problems = self.setup.problems()
+        if problems:
+            self.setup.show_estimate("\n".join(problems), wrong=True)
+            return
+        setup = self.setup
+        job = self._estimating = self.session.estimate(setup.net.value(), setup.train.value())
+        self.strip.follow(job, lambda event: self._hear_estimate(job, event), listed=False)
+
+    def _hear_estimate(self, job: Job, event: Event) -> None:
+        if job is not self._estimating or not isinstance(event, Ended):
+            return
+        self._estimating = None
+        if event.error is not None:
+            self.setup.show_estimate(words_for(event.error), wrong=True)
+        elif event.reason == "finished":
+            self.setup.show_estimate(estimate_in_words(job.result))
+
+    # --- what is shown
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Catch up with what happened while another tab was seen."""
+        super().showEvent(event)
+        self._show_state()
+        self._show_curves()
+
+    def _show_new(self) -> None:
+        """After a reset or another run: nothing of before may stay."""
+        self._curves_sent = {}
+        self.curves.clear()
+        self.pictures.clear()
+        self.sampling.clear()
+        self._show_state()
+        self._show_curves()
+        self.pictures.refresh()
+        self.setup.mark_restart()
+
+    def _show_state(self) -> None:
+        session = self.session
+        self.transport.show_status(session.status, session.learner is not None)
+        self.transport.show_seed(session.seed)
+        if session.learner is not None:
+            self._show_numbers(session.history.last().get("loss"))
+        self.setup.follow(session.status)
+        self.sampling.enable()
+
+    def _show_numbers(self, loss: float | None) -> None:
+        units = self._units()
+        self.transport.show_numbers(self.session.step, loss, next(iter(units), ""))
+        if self.session.train is not self._seen_train:  # a roll-back turns a knob by itself
+            self._seen_train = self.session.train
+            self.setup.show_live(self._seen_train)
+
+    def _show_progress(self, progress: Progress) -> None:
+        self._show_numbers(progress.metrics.get("loss"))
+        self.transport.show_progress(progress)
+        self.pictures.show_steps()
+        if not self.sampling.generate_button.isEnabled():
+            self._show_state()
+
+    def _show_curves(self) -> None:
+        """Only the lines that have grown, since each one sent draws the whole."""
+        session = self.session
+        if units := self._units():
+            self.curves.set_units(units)
+        history = session.history
+        marks = history.marks
+        lines = {"loss": (_("training"), "raw"), HELD_OUT: (_("held-out"), "points")}
+        for name, (title, kind) in lines.items():
+            series = history.series(name)
+            newest = float(series.steps[-1]) if len(series.steps) else -1.0
+            if newest != self._curves_sent.get(name, -1.0):
+                self._curves_sent[name] = newest
+                self.curves.set_series(title, series.steps, series.values, kind)  # type: ignore[arg-type]
+        if len(marks) != self._curves_sent.get("marks", 0):
+            self._curves_sent["marks"] = len(marks)
+            self.curves.set_marks([(mark.step, _(mark.text)) for mark in marks])
+
+    def _units(self) -> dict[str, float]:
+        learner = self.session.learner
+        data = learner.data if learner is not None else self.setup.data.data
+        return dict(self.session.model.units(data)) if data is not None else {}
+
+
+def estimate_in_words(found: dict[str, float]) -> str:
+    """``about 40 s · 12 MB · 210,000 parameters``."""
+    if found["seconds"]:
+        first = _("about {duration}").format(duration=duration(found["seconds"]))
+    else:
+        first = _("{ms:.0f} ms a step").format(ms=1000 * found["seconds_per_step"])
+    size = _("{megabytes:,.0f} MB").format(megabytes=max(1.0, found["bytes"] / 1e6))
+    count = _("{count:,} parameters").format(count=int(found["parameters"]))
+    return f"{first} · {size} · {count}"

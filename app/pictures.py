@@ -1,0 +1,321 @@
+"""The pictures of a model's inside: one card for each of its views.
+
+A view that declares an interval is drawn again and again while the model trains
+and somebody looks; the others when they are asked for. The slider below goes
+back in time: the same picture, of the model as it was at an earlier step.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QStackedWidget,
+    QTabBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.form import KnobForm
+from app.holder import Holder
+from app.i18n import _
+from app.icons import IconButton
+from app.jobs import Strip, words_for
+from engine.events import Ended, Event, Shown
+from engine.family import View
+from engine.knobs import knobs_of
+from engine.payloads import Sound
+from engine.worker import Job
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+SETTLE_MS = 200
+PLAY_MS = 700
+
+
+class ViewCard(QWidget):
+    """One view: caption, knobs, picture."""
+
+    asked = Signal()
+    help = Signal(str)
+
+    def __init__(self, view: View, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.view = view
+        self.on_demand = view.every is None
+        self.step = -1
+        caption = QLabel(_(view.caption))
+        caption.setProperty("role", "faint")
+        caption.setWordWrap(True)
+        self.show_button = IconButton("eye-outline", _("Show"), text=_("Show"))
+        self.show_button.setVisible(self.on_demand)
+        self.show_button.clicked.connect(self.asked)
+        self.help_button = IconButton("help-circle-outline", _("About this picture"), role="flat")
+        self.help_button.clicked.connect(lambda: self.help.emit(view.key))
+        self.form = KnobForm(view.knobs, shape="line")
+        self.form.setVisible(bool(knobs_of(view.knobs)))
+        self.form.changed.connect(lambda *_change: self.asked.emit())
+        self.problem = QLabel()
+        self.problem.setProperty("role", "warning")
+        self.problem.setWordWrap(True)
+        self.problem.hide()
+        self.holder = Holder()
+        self.say_empty(False)
+        top = QHBoxLayout()
+        top.addWidget(caption, 1)
+        top.addWidget(self.show_button)
+        top.addWidget(self.help_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 8, 12, 4)
+        layout.setSpacing(6)
+        layout.addLayout(top)
+        layout.addWidget(self.form)
+        layout.addWidget(self.problem)
+        layout.addWidget(self.holder, 1)
+
+    def show_payload(self, shown: Shown) -> None:
+        """Show a picture of the model at some step."""
+        self.complain("")
+        self.step = shown.step
+        if isinstance(shown.payload, Sound):
+            self.show_button.show()  # a sound is for when one wants to hear it
+        self.holder.show_payload(shown.payload)
+
+    def say_empty(self, there: bool) -> None:
+        """Nothing to see; `there`: whether there is a model that could be shown."""
+        if self.on_demand and there:
+            self.holder.clear(_("Press Show."))
+        elif there:
+            self.holder.clear(_("One moment…"))
+        else:
+            self.holder.clear(_("The picture appears with the first step of training."))
+
+    def complain(self, words: str) -> None:
+        """Show why there is no picture; an empty text takes it away."""
+        self.problem.setText(words)
+        self.problem.setVisible(bool(words))
+
+
+class Pictures(QFrame):
+    """All views of a session's model, one at a time.
+
+    help: key of the view that somebody wants explained.
+    """
+
+    help = Signal(str)
+
+    def __init__(self, session: "Session", strip: Strip, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self.session = session
+        self.strip = strip
+        self._job: Job | None = None
+        self._steps: tuple[int, ...] = ()
+        self.tabs = QTabBar()
+        self.tabs.setExpanding(False)
+        self.tabs.setAccessibleName(_("Pictures"))
+        self.stack = QStackedWidget()
+        self.cards: dict[str, ViewCard] = {}
+        for view in session.model.views:
+            each = ViewCard(view)
+            self.cards[view.key] = each
+            self.stack.addWidget(each)
+            self.tabs.addTab(_(view.title))
+            each.asked.connect(self._settle)
+            each.help.connect(self.help)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 0)
+        self.slider.setPageStep(1)
+        self.slider.setAccessibleName(_("The model at an earlier step"))
+        self.slider.setToolTip(_("Go back in time: the picture as it was at an earlier step"))
+        self.when = QLabel()
+        self.when.setMinimumWidth(96)
+        self.play_button = IconButton(
+            "play-outline", _("Play from the first step to now"), role="flat"
+        )
+        self._lay_out()
+        self._settled = self._timer(SETTLE_MS, self._ask, once=True)
+        self._playing = self._timer(PLAY_MS, self._play_on, once=False)
+        self.tabs.currentChanged.connect(self._change_view)
+        self.slider.valueChanged.connect(self._travel)
+        self.play_button.clicked.connect(self._play)
+        self.show_steps()
+
+    def _timer(self, interval: int, action: Callable[[], None], *, once: bool) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(once)
+        timer.setInterval(interval)
+        timer.timeout.connect(action)
+        return timer
+
+    def _lay_out(self) -> None:
+        self.time = QWidget()
+        line = QHBoxLayout(self.time)
+        line.setContentsMargins(12, 0, 12, 8)
+        line.addWidget(self.play_button)
+        line.addWidget(self.slider, 1)
+        line.addWidget(self.when)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.setSpacing(0)
+        layout.addWidget(self.tabs)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.time)
+
+    # --- what is so
+
+    @property
+    def current(self) -> ViewCard | None:
+        """The card that can be seen."""
+        card = self.stack.currentWidget()
+        return card if isinstance(card, ViewCard) else None
+
+    @property
+    def now(self) -> bool:
+        """Whether the slider stands at the present."""
+        return self.slider.value() == self.slider.maximum()
+
+    @property
+    def step(self) -> int | None:
+        """The step that the slider stands at; None is the present."""
+        return None if self.now else self._steps[self.slider.value()]
+
+    # --- what happens
+
+    def hear(self, shown: Shown) -> None:
+        """A view was drawn again by the training."""
+        card = self.cards.get(shown.view)
+        if card is not None and self.now:
+            self._draw(card, shown)
+
+    def refresh(self) -> None:
+        """The model is another one, or this is seen again: say what is wanted, and draw it."""
+        self.show_steps()
+        self._want()
+        card = self.current
+        if card is None or self.session.learner is None or not self.isVisible():
+            return
+        if card.on_demand and card.holder.payload is None:
+            card.say_empty(True)
+        elif not card.on_demand and card.step != self.session.step:
+            drawn_anyway = self.session.status == "training" and self.now
+            if card.holder.payload is None or not drawn_anyway:
+                self._settle()
+
+    def show_steps(self) -> None:
+        """Let the slider reach all steps that are kept; at the present it stays there."""
+        steps = self.session.snapshots
+        now = self.now
+        if steps != self._steps:
+            here = None if now else self._steps[self.slider.value()]
+            self._steps = steps
+            self.slider.blockSignals(True)
+            self.slider.setRange(0, len(steps))
+            self.slider.setValue(
+                steps.index(here) if here is not None and here in steps else len(steps)
+            )
+            self.slider.blockSignals(False)
+        self.time.setVisible(len(steps) > 1)
+        self._say_when()
+
+    def clear(self) -> None:
+        """There is no model any more."""
+        self.stop()
+        for key, card in self.cards.items():
+            self.strip.pump.forget((id(self), key))
+            card.step = -1
+            card.complain("")
+            card.say_empty(False)
+        self.slider.setValue(self.slider.maximum())
+        self.show_steps()
+
+    def stop(self) -> bool:
+        """Stop drawing. Whether there was something to stop."""
+        self._playing.stop()
+        self._settled.stop()
+        if self._job is None:
+            return False
+        self._job.stop()
+        return True
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Take up again what is shown."""
+        super().showEvent(event)
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        """Nobody looks: nothing is wanted."""
+        super().hideEvent(event)
+        self._playing.stop()
+        self.session.wanted = {}
+
+    def _want(self) -> None:
+        """Tell the training what to draw. A new dictionary: the other thread may read the old."""
+        card = self.current
+        wanted: dict[str, Any] = {}
+        if card is not None and not card.on_demand and self.isVisible() and self.now:
+            wanted[card.view.key] = card.form.value()
+        self.session.wanted = wanted
+
+    def _change_view(self, index: int) -> None:
+        self.stack.setCurrentIndex(index)
+        self.refresh()
+
+    def _travel(self) -> None:
+        self._say_when()
+        self._want()
+        card = self.current
+        if card is not None and not (card.on_demand and card.holder.payload is None):
+            self._settle()
+
+    def _say_when(self) -> None:
+        step = self.step
+        words = _("now") if step is None else _("step {step:,}").format(step=step)
+        self.when.setText(words)
+
+    def _settle(self) -> None:
+        """Draw soon; a slider that moves on starts the wait anew."""
+        self._want()
+        self._settled.start()
+
+    def _ask(self) -> None:
+        """Have the current view drawn, in place of what was asked before."""
+        card = self.current
+        if card is None or self.session.learner is None:
+            return
+        if complaints := card.form.commit():
+            card.complain("\n".join(complaints))
+            return
+        if self._job is not None:
+            self._job.stop()
+        job = self._job = self.session.look(card.view, card.form.value(), self.step)
+        self.strip.follow(job, lambda event: self._hear_look(job, card, event), listed=False)
+
+    def _hear_look(self, job: Job, card: ViewCard, event: Event) -> None:
+        if job is not self._job:
+            return
+        if isinstance(event, Shown):
+            self._draw(card, event)
+        elif isinstance(event, Ended):
+            self._job = None
+            if event.error is not None:
+                card.complain(words_for(event.error, card.view.title))
+
+    def _draw(self, card: ViewCard, shown: Shown) -> None:
+        self.strip.pump.draw((id(self), card.view.key), lambda: card.show_payload(shown))
+
+    def _play(self) -> None:
+        self.slider.setValue(0)
+        self._playing.start()
+
+    def _play_on(self) -> None:
+        if self.now:
+            self._playing.stop()
+        elif self._job is None:  # a picture that takes long is waited for
+            self.slider.setValue(self.slider.value() + 1)

@@ -1,0 +1,120 @@
+"""From the compute thread to the screen: one timer for the whole window.
+
+Each turn empties the mailboxes of all jobs, tells the listeners, and draws a
+little of what is waiting to be drawn. Then it measures what that cost, painting
+included, and rests four times as long, so it never takes more than a fifth of
+the time. A window that is behind shows fewer pictures, never later ones.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Hashable
+from typing import TypeAlias
+
+from PySide6.QtCore import QObject, Qt, QTimer
+
+from engine.events import Ended, Event
+from engine.worker import Job
+
+SHARE = 0.2
+SHORTEST_MS, LONGEST_MS = 33, 500
+ENOUGH_SECONDS = 0.004  # of drawing calls in one turn; painting comes on top
+
+Listener: TypeAlias = Callable[[Event], None]
+
+
+def rest_ms(cost: float) -> int:
+    """How long to rest after a turn that cost so many seconds."""
+    rest = 1000.0 * cost * (1.0 / SHARE - 1.0)
+    return round(min(max(rest, SHORTEST_MS), LONGEST_MS))
+
+
+class Pump(QObject):
+    """Brings events to listeners and drawing to the screen, at its own pace."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._watched: dict[Job, Listener] = {}
+        self._endings: dict[Job, Ended] = {}
+        self._queue: dict[Hashable, tuple[Callable[[], None], float]] = {}
+        self._drawn: dict[Hashable, float] = {}
+        self._begun = 0.0
+        self._timer = self._single_shot(self._turn)
+        self._painted = self._single_shot(self._rest)
+
+    def _single_shot(self, action: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setTimerType(Qt.TimerType.PreciseTimer)
+        timer.timeout.connect(action)
+        return timer
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is watched or something waits to be drawn."""
+        return bool(self._watched or self._queue)
+
+    def watch(self, job: Job, listener: Listener) -> None:
+        """Tell `listener` all events of `job`, until it is over."""
+        self._watched[job] = listener
+        self._wake()
+
+    def draw(self, key: Hashable, action: Callable[[], None], pause: float = 0.0) -> None:
+        """Call `action` soon, in place of an older one of this `key` that still waits.
+
+        At least `pause` seconds lie between two calls for the same key.
+        """
+        self._queue[key] = (action, pause)
+        self._wake()
+
+    def forget(self, key: Hashable) -> None:
+        """Do not draw what waits under `key`."""
+        self._queue.pop(key, None)
+
+    def _wake(self) -> None:
+        if not self._timer.isActive() and not self._painted.isActive():
+            self._timer.start(0 if not self._begun else SHORTEST_MS)
+
+    def _turn(self) -> None:
+        self._begun = time.perf_counter()
+        self._painted.start(0)
+        for job, listener in list(self._watched.items()):
+            over = job.ended  # asked first: what it said before its end is then in the mailbox
+            for event in job.mailbox.drain():
+                if isinstance(event, Ended):
+                    self._endings[job] = event
+                else:
+                    _tell(listener, event)
+            if over and job in self._endings:
+                del self._watched[job]
+                _tell(listener, self._endings.pop(job))
+        self._draw_some()
+
+    def _draw_some(self) -> None:
+        """The longest waiting first, until this turn has done enough."""
+        until = time.perf_counter() + ENOUGH_SECONDS
+        for key, (action, pause) in list(self._queue.items()):
+            now = time.perf_counter()
+            if now >= until:
+                return
+            if now - self._drawn.get(key, -1e9) >= pause:
+                del self._queue[key]
+                self._drawn[key] = now
+                _guarded(action)
+
+    def _rest(self) -> None:
+        """Painting is over too (a timer of zero waits for it): now the cost is known."""
+        if self._watched or self._queue:
+            self._timer.start(rest_ms(time.perf_counter() - self._begun))
+
+
+def _tell(listener: Listener, event: Event) -> None:
+    _guarded(lambda: listener(event))
+
+
+def _guarded(action: Callable[[], None]) -> None:
+    """One listener's fault is reported, and does not keep the news from the others."""
+    try:
+        action()
+    except Exception:  # noqa: BLE001 - handed on to the hook that tells the person
+        sys.excepthook(*sys.exc_info())

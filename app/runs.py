@@ -1,0 +1,253 @@
+"""The saved runs of a family: open one, or delete it and take that back."""
+
+import time
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NamedTuple
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.i18n import _, ngettext
+from app.jobs import Action, Strip, words_for
+from engine.events import Ended, Event
+from engine.phrases import N_, PlaygroundError
+from engine.store import Run, RunError
+from engine.worker import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from engine.session import Playground
+
+RUN = Qt.ItemDataRole.UserRole
+
+
+class Entry(NamedTuple):
+    """A folder: a run, or what is wrong with it."""
+
+    run: Run | None
+    error: RunError | None
+
+
+def ago(seconds: float) -> str:
+    """How long since, in the largest unit that fits."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return _("just now")
+    if minutes < 60:
+        return ngettext("{n} minute ago", "{n} minutes ago", minutes).format(n=minutes)
+    hours = minutes // 60
+    if hours < 24:
+        return ngettext("{n} hour ago", "{n} hours ago", hours).format(n=hours)
+    return ngettext("{n} day ago", "{n} days ago", hours // 24).format(n=hours // 24)
+
+
+def title_of(run: Run) -> str:
+    """What was trained on what."""
+    return f"{_(run.title)} · {_(run.data_title)}"
+
+
+def details_of(run: Run, now: float) -> str:
+    """How far, how good, and when."""
+    parts = [ngettext("{n:,} step", "{n:,} steps", run.step).format(n=run.step)]
+    held_out = run.metrics.get("held_out")
+    if isinstance(held_out, float):
+        parts.append(_("held-out {value:.3f}").format(value=held_out))
+    if run.saved:
+        parts.append(ago(now - run.saved))
+    return " · ".join(parts)
+
+
+class RunRow(QWidget):
+    """Two lines: what it is, and how far it is."""
+
+    def __init__(self, title: str, details: str, tip: str, damaged: bool) -> None:
+        super().__init__()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 7, 10, 7)
+        layout.setSpacing(1)
+        first, second = QLabel(title), QLabel(details)
+        second.setProperty("role", "warning" if damaged else "faint")
+        second.setWordWrap(damaged)
+        for label in (first, second):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            layout.addWidget(label)
+        first.setEnabled(not damaged)
+        self.setToolTip(tip)
+
+
+class RunList(QWidget):
+    """Runs of some models, newest first.
+
+    chosen: a `Run` to open.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(
+        self,
+        playground: "Playground",
+        models: Collection[str],
+        strip: Strip,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.playground = playground
+        self.models = models
+        self.strip = strip
+        self._stale = True
+        self._job: Job | None = None
+        self.list = QListWidget()
+        self.list.setAccessibleName(_("Saved runs"))
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.empty = QLabel(_("Every training is saved here by itself, as it goes."))
+        self.empty.setProperty("role", "faint")
+        self.empty.setWordWrap(True)
+        self.open_button = QPushButton(_("Open"))
+        self.open_button.setToolTip(_("Look into it, sample from it, or train on"))
+        self.delete_button = QPushButton(_("Delete"))
+        self.delete_button.setToolTip(_("Can be undone"))
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.open_button)
+        buttons.addWidget(self.delete_button)
+        buttons.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 8, 8, 8)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.list, 1)
+        layout.addLayout(buttons)
+        self.list.currentItemChanged.connect(lambda *_items: self._enable())
+        self.list.itemActivated.connect(lambda _item: self.open_current())
+        self.list.installEventFilter(self)
+        self.open_button.clicked.connect(self.open_current)
+        self.delete_button.clicked.connect(self.delete_current)
+        self._enable()
+
+    def refresh(self) -> None:
+        """Read the folder again, on the compute thread; when hidden, as soon as it is shown."""
+        self._stale = True
+        if not self.isVisible() or (self._job is not None and not self._job.ended):
+            return
+        self._stale = False
+        store = self.playground.store
+
+        def survey(job: Job) -> "Generator[None, None, tuple[Entry, ...]]":
+            yield
+            return tuple(Entry(run, error) for run, error in store.survey())
+
+        self._job = self.playground.worker.submit(survey, N_("Reading the runs"))
+        self.strip.follow(self._job, self._hear, listed=False)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Read what changed while nobody looked."""
+        super().showEvent(event)
+        self.refresh()
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:  # noqa: N802
+        """The Delete key deletes."""
+        pressed = event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent)
+        if pressed and event.key() == Qt.Key.Key_Delete:  # type: ignore[attr-defined]
+            self.delete_current()
+            return True
+        return False
+
+    def show_entries(self, entries: tuple[Entry, ...]) -> None:
+        """Show these; the selected one stays selected."""
+        current = self.current()
+        now = time.time()
+        self.list.clear()
+        for entry in entries:
+            if entry.run is not None and entry.run.model in self.models and entry.run.step:
+                row = RunRow(title_of(entry.run), details_of(entry.run, now), entry.run.id, False)
+                item = self._add(row, entry.run)
+                if current is not None and current.id == entry.run.id:
+                    self.list.setCurrentItem(item)
+            elif entry.error is not None:
+                words = words_for(entry.error)
+                self._add(RunRow(_("Damaged run"), words, words, True), None)
+        self.empty.setVisible(self.list.count() == 0)
+        self._enable()
+
+    def current(self) -> Run | None:
+        """The selected run; a damaged one is none."""
+        item = self.list.currentItem()
+        run: Run | None = item.data(RUN) if item is not None else None
+        return run
+
+    def open_current(self) -> None:
+        """Open the selected run."""
+        if (run := self.current()) is not None:
+            self.chosen.emit(run)
+
+    def delete_current(self) -> None:
+        """Move the selected run to the trash, with a way back in the strip."""
+        run = self.current()
+        if run is None:
+            return
+        if self._in_training(run):
+            self.strip.say(_("This run is being trained: pause it before you delete it."))
+            return
+        try:
+            self.playground.store.delete(run.id)
+        except (OSError, PlaygroundError) as error:
+            self.strip.say(words_for(error, N_("Deleting")), grave=True)
+            return
+        self.strip.say(
+            _("Deleted: {title}").format(title=title_of(run)),
+            action=Action(_("Undo"), lambda: self._undelete(run)),
+        )
+        self.refresh()
+
+    def _undelete(self, run: Run) -> None:
+        try:
+            self.playground.store.undelete(run.id)
+        except PlaygroundError as error:
+            self.strip.say(words_for(error), grave=True)
+            return
+        self.strip.say(_("Brought back: {title}").format(title=title_of(run)))
+        self.refresh()
+
+    def _in_training(self, run: Run) -> bool:
+        return any(
+            each.status == "training" and each.run is not None and each.run.id == run.id
+            for each in self.playground.sessions
+        )
+
+    def _add(self, row: RunRow, run: Run | None) -> QListWidgetItem:
+        item = QListWidgetItem()
+        item.setData(RUN, run)
+        if run is None:
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+        else:
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, title_of(run))
+        self.list.addItem(item)
+        self.list.setItemWidget(item, row)
+        width = max(self.list.viewport().width(), 200)
+        item.setSizeHint(row.sizeHint().expandedTo(row.minimumSizeHint()))
+        if row.hasHeightForWidth():
+            size = item.sizeHint()
+            size.setHeight(row.heightForWidth(width))
+            item.setSizeHint(size)
+        return item
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Ended) and self._job is not None:
+            if event.reason == "finished":
+                self.show_entries(self._job.result)
+            if self._stale:
+                self.refresh()
+
+    def _enable(self) -> None:
+        for button in (self.open_button, self.delete_button):
+            button.setEnabled(self.current() is not None)

@@ -1,0 +1,255 @@
+"""The sampling panel: what the model writes by itself, and what one asks it for.
+
+Above stands the live sample, drawn with fixed settings so that what changes is
+the model. Below one sets the knobs and generates. Choosing another token writes
+on from there; step by step shows the distribution before each draw.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.form import KnobForm
+from app.holder import Holder
+from app.i18n import _
+from app.icons import IconButton
+from app.jobs import Strip, words_for
+from engine.events import Ended, Event, Shown
+from engine.knobs import changed, knobs_of
+from engine.payloads import Tokens
+from engine.phrases import N_
+from engine.worker import Job
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+SETTLE_MS = 200
+
+
+def card(*widgets: QWidget) -> tuple[QFrame, QVBoxLayout]:
+    """A framed place with `widgets` below each other."""
+    frame = QFrame()
+    frame.setProperty("role", "card")
+    layout = QVBoxLayout(frame)
+    layout.setContentsMargins(12, 10, 12, 10)
+    layout.setSpacing(8)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return frame, layout
+
+
+class Sampling(QWidget):
+    """Draws samples of one session.
+
+    sampling: whether one is being drawn.
+    """
+
+    sampling = Signal(bool)
+
+    def __init__(self, session: "Session", strip: Strip, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.strip = strip
+        self._job: Job | None = None
+        self._ids: tuple[int, ...] = ()
+        names = {knob.name for knob in knobs_of(session.model.sample)}
+        self.stepwise = "length" in names
+        self.form = KnobForm(session.model.sample, shape="grid")
+        self.live_title = QLabel(_("While it learns"))
+        self.live_title.setProperty("role", "heading")
+        self.live_step = QLabel()
+        self.live_step.setProperty("role", "faint")
+        self.live = Holder(_("What the model writes appears here as soon as it trains."))
+        self.result = Holder(_("Press Generate once there is a model."))
+        self.problem = QLabel()
+        self.problem.setProperty("role", "warning")
+        self.problem.setWordWrap(True)
+        self.problem.hide()
+        self.generate_button = IconButton(
+            "auto-fix", _("Generate"), text=_("Generate"), tip=_("Draw a sample (Ctrl+G)")
+        )
+        self.stop_button = IconButton("stop", _("Stop"), tip=_("Stop sampling (Esc)"))
+        self.by_step = IconButton(
+            "shoe-print",
+            _("Step by step"),
+            text=_("Step by step"),
+            tip=_("Draw one token at a time and see what could come next"),
+        )
+        self.by_step.setCheckable(True)
+        self.next_button = IconButton("arrow-right", _("Next token"), text=_("Next token"))
+        self._lay_out()
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(SETTLE_MS)
+        self._settled.timeout.connect(self.show_next)
+        self.generate_button.clicked.connect(self.generate)
+        self.stop_button.clicked.connect(self.stop)
+        self.by_step.toggled.connect(self._change_mode)
+        self.next_button.clicked.connect(self.next_token)
+        self.form.changed.connect(self._changed)
+        for holder in (self.live, self.result):
+            holder.regenerate.connect(self.write_on)
+        self.enable()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.live_title)
+        top.addStretch(1)
+        top.addWidget(self.live_step)
+        live, live_layout = card()
+        live_layout.addLayout(top)
+        live_layout.addWidget(self.live, 1)
+        title = QLabel(_("Your sample"))
+        title.setProperty("role", "heading")
+        head = QHBoxLayout()
+        head.addWidget(title, 1)
+        head.addWidget(self.by_step)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        for each in (self.generate_button, self.next_button, self.stop_button):
+            buttons.addWidget(each)
+        buttons.addStretch(1)
+        own, own_layout = card()
+        own_layout.addLayout(head)
+        own_layout.addWidget(self.form)
+        own_layout.addLayout(buttons)
+        own_layout.addWidget(self.problem)
+        own_layout.addWidget(self.result, 1)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.addWidget(live)
+        self.splitter.addWidget(own)
+        self.splitter.setStretchFactor(0, 2)
+        self.splitter.setStretchFactor(1, 5)
+        self.splitter.setSizes([190, 460])
+        live.setVisible(self.session.model.watch is not None)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.splitter)
+        self.by_step.setVisible(self.stepwise)
+        self.next_button.hide()
+
+    # --- what one can do
+
+    def generate(self) -> None:
+        """Draw a sample; step by step, begin anew."""
+        if self.by_step.isChecked():
+            self._ids = ()
+            self.show_next()
+        else:
+            self._sample(self.form.value())
+
+    def write_on(self, tokens: Tokens, position: int, alternative: int) -> None:
+        """Keep what stands before `position`, put `alternative` there, and go on."""
+        keep = (*tokens.ids[:position], alternative)
+        if self.by_step.isChecked():
+            self._ids = keep
+            self.show_next()
+        else:
+            self._sample(self.form.value(), keep)
+
+    def next_token(self) -> None:
+        """Draw one more token."""
+        self._sample(changed(self.form.value(), {"length": 1}), self._ids)
+
+    def show_next(self) -> None:
+        """Show the distribution before the next draw."""
+        if self.session.learner is not None:
+            self._sample(changed(self.form.value(), {"length": 0}), self._ids)
+
+    def stop(self) -> bool:
+        """Stop drawing. Whether there was something to stop."""
+        self._settled.stop()
+        if self._job is None:
+            return False
+        self._job.stop()
+        return True
+
+    # --- what happens
+
+    def hear_live(self, event: Shown) -> None:
+        """A new live sample."""
+
+        def draw() -> None:
+            self.live.show_payload(event.payload)
+            self.live_step.setText(_("step {step:,}").format(step=event.step))
+
+        self.strip.pump.draw((id(self), "live"), draw)
+
+    def clear(self) -> None:
+        """There is no model any more."""
+        self.stop()
+        self._ids = ()
+        for each in ("live", "sample"):
+            self.strip.pump.forget((id(self), each))
+        self.live.clear()
+        self.live_step.clear()
+        self.result.clear()
+        self.enable()
+
+    def enable(self) -> None:
+        """Buttons as the state allows."""
+        there = self.session.learner is not None
+        self.generate_button.setEnabled(there)
+        self.next_button.setEnabled(there and self._job is None)
+        self.by_step.setEnabled(there)
+        self.stop_button.setEnabled(self._job is not None)
+        if there and self.result.payload is None:
+            self.result.clear(_("Press Generate: the model writes on from the prompt."))
+        elif not there:
+            self.result.clear(_("Press Generate once there is a model."))
+
+    def _sample(self, knobs: Any, keep: tuple[int, ...] = ()) -> None:
+        if self.session.learner is None:
+            return
+        if complaints := self.form.commit():
+            self._complain("\n".join(complaints))
+            return
+        if self._job is not None:
+            self._job.stop()
+        job = self._job = self.session.sample(knobs, keep)
+        self.strip.follow(job, lambda event: self._hear(job, event))
+        self._complain("")
+        self.sampling.emit(True)
+        self.enable()
+
+    def _hear(self, job: Job, event: Event) -> None:
+        if job is not self._job:
+            return
+        if isinstance(event, Shown):
+            payload = event.payload
+            if isinstance(payload, Tokens):
+                self._ids = payload.ids
+            self.strip.pump.draw((id(self), "sample"), lambda: self.result.show_payload(payload))
+        elif isinstance(event, Ended):
+            self._job = None
+            if event.error is not None:
+                self._complain(words_for(event.error, N_("Sampling")))
+            self.sampling.emit(False)
+            self.enable()
+
+    def _complain(self, words: str) -> None:
+        self.problem.setText(words)
+        self.problem.setVisible(bool(words))
+
+    def _change_mode(self, by_step: bool) -> None:
+        self.next_button.setVisible(by_step)
+        words = _("Start again") if by_step else _("Generate")
+        self.generate_button.set_text(words)
+        self.generate_button.setAccessibleName(words)
+        if by_step:
+            self.show_next()
+
+    def _changed(self, name: str, value: object) -> None:
+        """Step by step, the distribution follows the knobs at once."""
+        if self.by_step.isChecked():
+            if name == "prompt":
+                self._ids = ()
+            self._settled.start()

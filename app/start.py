@@ -1,0 +1,98 @@
+"""Loading the engine behind the window, and faults that nobody has caught.
+
+Importing torch takes seconds, so the window is painted first and the engine
+comes on a thread of its own.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.i18n import _
+from engine.family import Family
+
+log = logging.getLogger(__name__)
+
+
+class Loader(QObject):
+    """Imports the engine and all models on a thread.
+
+    ready: the `Playground`. failed: why there is none.
+    """
+
+    ready = Signal(object)
+    failed = Signal(object)
+
+    def __init__(
+        self, families: Sequence[Family], runs: Path | None, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._families = families
+        self._runs = runs
+        self.thread_: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self.thread_ = threading.Thread(target=self._load, name="loader", daemon=True)
+        self.thread_.start()
+
+    def _load(self) -> None:
+        try:
+            from engine.session import Playground
+
+            models = [model for family in self._families for model in family.models]
+            import app.tab  # noqa: F401 - with it all widgets, so that the window need not wait
+
+            playground = Playground(models, self._runs)
+        except Exception as error:
+            log.exception("the engine cannot be loaded")
+            self._emit(self.failed, error)
+        else:
+            self._emit(self.ready, playground)
+
+    @staticmethod
+    def _emit(signal: Any, value: object) -> None:
+        try:
+            signal.emit(value)
+        except RuntimeError:  # the window was closed while this was loading
+            log.info("the window is gone")
+
+
+class Faults(QObject):
+    """Tells of exceptions that nobody has caught, on any thread; the program goes on.
+
+    said: one line for the person. The whole traceback goes to stderr, as always.
+    """
+
+    said = Signal(str)
+
+    def install(self) -> None:
+        """Become the hook for all threads."""
+        self._hooks = sys.excepthook, threading.excepthook
+        sys.excepthook = self._caught
+        threading.excepthook = self._caught_in_thread
+
+    def remove(self) -> None:
+        """Put back what was there."""
+        sys.excepthook, threading.excepthook = self._hooks
+
+    def _caught(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        sys.__excepthook__(kind, error, trace)
+        if issubclass(kind, Exception):
+            self.said.emit(
+                _("Something went wrong: {name}: {error}. The program goes on.").format(
+                    name=kind.__name__, error=error
+                )
+            )
+
+    def _caught_in_thread(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            self._caught(args.exc_type, args.exc_value, args.exc_traceback)

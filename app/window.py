@@ -1,0 +1,372 @@
+"""The window: a tab for each family, the lesson at the side, the strip at the bottom.
+
+It is painted before the engine is loaded (importing torch takes seconds); then a
+tab's contents are built when the tab is first seen.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSettings, Qt, QTimer, QUrl
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QPaintEvent,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import i18n
+from app.i18n import _
+from app.jobs import Strip
+from app.lesson import LessonDock
+from app.pump import Pump
+from app.start import Faults, Loader
+from app.theme import theme
+from app.welcome import Welcome
+from engine.families import FAMILIES
+from engine.family import Family
+
+if TYPE_CHECKING:
+    from app.page import ModelPage
+    from app.tab import FamilyTab
+    from engine.session import Playground
+
+BEGUN = float(os.environ.get("PLAYGROUND_T0") or time.time())
+CLOSE_SECONDS = 1.8
+THEMES = ("system", "light", "dark")
+
+
+class MainWindow(QMainWindow):
+    """All families, in tabs."""
+
+    def __init__(
+        self,
+        settings: QSettings,
+        *,
+        families: Sequence[Family] = FAMILIES,
+        runs: Path | None = None,
+        language: str = i18n.ENGLISH,
+        trace: Callable[[str], None] = lambda event: None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.families = families
+        self.playground: Playground | None = None
+        self._trace = trace
+        self._painted = False
+        self._closing = False
+        self.setWindowTitle(_("Generative Playground"))
+        self.setAcceptDrops(True)
+        self.pump = Pump(self)
+        self.strip = Strip(self.pump)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setAccessibleName(_("Families"))
+        for index, family in enumerate(families):
+            self.tabs.addTab(Welcome(family), _(family.title))
+            self.tabs.setTabToolTip(index, f"{_(family.summary)} (Alt+{index + 1})")
+        self.tabs.currentChanged.connect(lambda _index: self._build_current())
+        central = QWidget()
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.strip)
+        self.setCentralWidget(central)
+        self.lesson = LessonDock(language, self)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.lesson)
+        self.lesson.hide()
+        self._make_menus(language)
+        for number in range(1, 9):
+            key = QShortcut(QKeySequence(f"Alt+{number}"), self)
+            key.activated.connect(partial(self._go_to, number - 1))
+        self.loader = Loader(families, runs, self)
+        self.loader.ready.connect(self._ready, Qt.ConnectionType.QueuedConnection)
+        self.loader.failed.connect(self._failed, Qt.ConnectionType.QueuedConnection)
+        self.strip.say(_("Loading the engine…"))
+        self.resize(1280, 800)
+        geometry = settings.value("geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+
+    # --- menus
+
+    def _make_menus(self, language: str) -> None:
+        bar = self.menuBar()
+        file = bar.addMenu(_("&File"))
+        self._action(file, _("Open own text…"), "Ctrl+O", lambda page: page.ask_for_file())
+        self._plain(file, _("Runs folder"), "", self._open_runs_folder)
+        file.addSeparator()
+        self._plain(file, _("Quit"), "Ctrl+Q", self.close)
+        model = bar.addMenu(_("&Model"))
+        self._action(model, _("Train"), "Ctrl+Return", lambda page: page.train(), "Ctrl+Enter")
+        self._action(model, _("Pause or continue"), "P", lambda page: page.pause())
+        self._action(model, _("One step"), "S", lambda page: page.more(1))
+        self._action(model, _("Reset"), "Ctrl+R", lambda page: page.reset())
+        model.addSeparator()
+        self._action(model, _("Generate"), "Ctrl+G", lambda page: page.generate())
+        self._action(model, _("Stop what runs here"), "Esc", lambda page: page.stop())
+        view = bar.addMenu(_("&View"))
+        names = (_("As the system"), _("Light"), _("Dark"))
+        self._choices(view, _("Theme"), THEMES, names, theme().choice, self._use_theme)
+        known = (i18n.SYSTEM, *i18n.languages())
+        named = (_("As the system"), *(native_name(each) for each in known[1:]))
+        chosen = str(self.settings.value("language") or i18n.SYSTEM)
+        self._choices(view, _("Language"), known, named, chosen, self._use_language)
+        help_ = bar.addMenu(_("&Help"))
+        self._plain(help_, _("Lesson"), "F1", self._toggle_lesson)
+        self._plain(help_, _("About"), "", self._about)
+
+    def _plain(self, menu: QMenu, title: str, key: str, run: Callable[[], object]) -> QAction:
+        action = menu.addAction(title)
+        if key:
+            action.setShortcut(QKeySequence(key))
+        action.triggered.connect(lambda _checked=False: run())
+        return action
+
+    def _action(
+        self,
+        menu: QMenu,
+        title: str,
+        key: str,
+        run: Callable[["ModelPage"], object],
+        other: str = "",
+    ) -> None:
+        """An entry that does something to the page that is seen."""
+
+        def on_page() -> None:
+            if (page := self.page) is not None:
+                run(page)
+
+        action = self._plain(menu, title, key, on_page)
+        if other:
+            action.setShortcuts([QKeySequence(key), QKeySequence(other)])
+
+    def _choices(
+        self,
+        menu: QMenu,
+        title: str,
+        values: Sequence[str],
+        names: Sequence[str],
+        chosen: str,
+        take: Callable[[str], None],
+    ) -> None:
+        inner = menu.addMenu(title)
+        group = QActionGroup(inner)
+        for value, name in zip(values, names, strict=True):
+            action = inner.addAction(name)
+            action.setCheckable(True)
+            action.setChecked(value == chosen)
+            action.triggered.connect(lambda _checked=False, value=value: take(value))
+            group.addAction(action)
+
+    def _use_theme(self, choice: str) -> None:
+        self.settings.setValue("theme", choice)
+        theme().use(choice)  # type: ignore[arg-type]
+
+    def _use_language(self, language: str) -> None:
+        self.settings.setValue("language", language)
+        self.strip.say(_("The language changes when the program is next started."))
+
+    def _open_runs_folder(self) -> None:
+        if self.playground is not None:
+            folder = self.playground.store.folder
+            folder.mkdir(parents=True, exist_ok=True)
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def _toggle_lesson(self) -> None:
+        if self.lesson.isVisible():
+            self.lesson.hide()
+        else:
+            self.lesson.open(self.families[self.tabs.currentIndex()].lesson)
+
+    def _about(self) -> None:
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle(_("About"))
+        box.setText(_("Generative Playground"))
+        box.setInformativeText(
+            _(
+                "Train small generative models on this machine, watch them learn, and play with "
+                "what they learned. Nothing is sent anywhere."
+            )
+        )
+        box.open()
+
+    # --- the engine
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """The first time: now that there is something to see, load the engine."""
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        self._trace("first_paint")
+        self.loader.start()
+
+    def _ready(self, playground: "Playground") -> None:
+        if self._closing:
+            playground.close(0.0)
+            return
+        self.playground = playground
+        self._build_current()
+        self.strip.say(_("Ready. Press Train."))
+        QTimer.singleShot(0, self, lambda: self._trace("ready"))
+
+    def _failed(self, error: Exception) -> None:
+        words = _("The engine cannot be loaded: {error}").format(error=error)
+        self.strip.say(words, grave=True)
+        for index in range(self.tabs.count()):
+            widget = self.tabs.widget(index)
+            if isinstance(widget, Welcome):
+                widget.fail(words)
+
+    def _build_current(self) -> None:
+        """Put the contents into the tab that is seen, if they are not there yet."""
+        index = self.tabs.currentIndex()
+        welcome = self.tabs.widget(index)
+        if self.playground is not None and isinstance(welcome, Welcome):
+            from app.tab import FamilyTab  # by now loaded, behind the first paint
+
+            family = self.families[index]
+            tab = FamilyTab(family, self.playground, self.strip, self.settings)
+            tab.lesson.connect(self.lesson.open)
+            self.tabs.blockSignals(True)
+            self.tabs.removeTab(index)
+            self.tabs.insertTab(index, tab, _(family.title))
+            self.tabs.setTabToolTip(index, f"{_(family.summary)} (Alt+{index + 1})")
+            self.tabs.setCurrentIndex(index)
+            self.tabs.blockSignals(False)
+            welcome.deleteLater()
+        if self.lesson.isVisible():
+            self.lesson.open(self.families[index].lesson)
+
+    @property
+    def tab(self) -> "FamilyTab | None":
+        """The tab that is seen, once it is built."""
+        widget = self.tabs.currentWidget()
+        return None if isinstance(widget, Welcome) else widget  # type: ignore[return-value]
+
+    @property
+    def page(self) -> "ModelPage | None":
+        """The page that is seen, once it is built."""
+        tab = self.tab
+        return None if tab is None else tab.page
+
+    def _go_to(self, index: int) -> None:
+        if index < self.tabs.count():
+            self.tabs.setCurrentIndex(index)
+
+    # --- files, and the end
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """A file may be dropped anywhere."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """The file becomes the data of the tab that is seen."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if not paths:
+            return
+        event.acceptProposedAction()
+        if (page := self.page) is None:
+            self.strip.say(_("The engine is still loading: drop the file again in a moment."))
+            return
+        page.open_file(paths[0])
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Stop, save and close, without a question."""
+        super().closeEvent(event)
+        if self._closing:
+            return
+        self._closing = True
+        self.settings.setValue("geometry", self.saveGeometry())
+        for index in range(self.tabs.count()):
+            widget = self.tabs.widget(index)
+            if not isinstance(widget, Welcome):
+                widget.shut()  # type: ignore[union-attr]
+        self.settings.sync()
+        self.hide()
+        if self.playground is not None:
+            self.playground.close(CLOSE_SECONDS)
+
+
+def native_name(language: str) -> str:
+    """A language in its own words: "zh_CN" is "简体中文"."""
+    from PySide6.QtCore import QLocale
+
+    name = QLocale(language).nativeLanguageName()
+    return name[:1].upper() + name[1:] if language != i18n.ENGLISH else "English"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line of the window."""
+    parser = argparse.ArgumentParser(prog="main.py", description="The Generative Playground")
+    parser.add_argument("--runs-dir", type=Path, help="where trained models are kept")
+    parser.add_argument("--language", help="for example en or zh_CN; default: as the system")
+    parser.add_argument("--theme", choices=THEMES)
+    parser.add_argument("--trace-start", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def trace(event: str) -> None:
+    """Write how long after the start of the process something happened, as a JSON line."""
+    line = {"event": event, "ms": round(1000 * (time.time() - BEGUN), 1)}
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Open the window and stay until it is closed. Returns the exit status."""
+    options = parse(argv[1:])
+    application = QApplication.instance() or QApplication([argv[0]])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("Generative Playground")
+    application.setOrganizationName("GenerativePlayground")
+    settings = QSettings("GenerativePlayground", "GenerativePlayground")
+    wanted = options.language or settings.value("language") or i18n.SYSTEM
+    language = i18n.use(str(wanted))
+    choice = options.theme or settings.value("theme")
+    theme().use(choice if choice in THEMES else "system")
+    window = MainWindow(
+        settings,
+        runs=options.runs_dir,
+        language=language,
+        trace=trace if options.trace_start else lambda event: None,
+    )
+    faults = Faults()
+    faults.said.connect(lambda words: window.strip.say(words, grave=True))
+    faults.install()
+    window.show()
+    status = application.exec()
+    faults.remove()
+    thread = window.loader.thread_
+    if thread is not None and thread.is_alive():
+        # Python must not be torn down under a thread that is inside torch's import.
+        sys.stdout.flush()
+        os._exit(status)
+    return status

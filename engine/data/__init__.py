@@ -1,0 +1,1 @@
+"""What models learn from: one file for each kind of data, and the catalogue of all of it."""

@@ -1,0 +1,1 @@
+"""The tests. A package, so that tests/app does not hide the program's own app."""

@@ -1,0 +1,109 @@
+"""Small things to test language models on."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.data.text import CharTokeniser, TextData
+from engine.family import Model, Trained
+from engine.layers.language import TextSampleKnobs
+
+WORDS = ("ada", "bob", "cid", "eve", "fay", "gus", "ida", "joe", "kim", "lou")
+
+
+def sentences(words: int, seed: int = 0) -> str:
+    """So many of `WORDS`, four to a line."""
+    drawn = np.random.default_rng(seed).choice(WORDS, size=words)
+    lines = (" ".join(drawn[first : first + 4]) for first in range(0, words, 4))
+    return "\n".join(lines) + "\n"
+
+
+def text_data(text: str) -> TextData:
+    """`text`, to learn from."""
+    tokeniser = CharTokeniser(text)
+    ids = tokeniser.encode(text).astype(np.uint8)
+    train, held_out = np.split(ids, [len(ids) * 9 // 10])
+    return TextData(
+        key="small",
+        title="Small",
+        tokeniser=tokeniser,
+        train=train,
+        held_out=held_out,
+        characters=len(text),
+        tokens=(len(train), len(held_out)),
+        characters_per_token=1.0,
+    )
+
+
+@torch.no_grad()
+def randomise(module: nn.Module, seed: int = 0, scale: float = 0.4) -> None:
+    """Weights that are nowhere zero, where a fresh network's may be."""
+    random = torch.Generator().manual_seed(seed)
+    for parameter in module.parameters():
+        parameter.copy_(torch.randn(parameter.shape, generator=random) * scale)
+
+
+def some_tokens(vocabulary: int, *shape: int, seed: int = 0) -> Tensor:
+    """Token ids at random."""
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(vocabulary, shape, generator=random)
+
+
+class Letters:
+    """A tokeniser of single letters from a on."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) - ord("a") for letter in text]
+
+    def decode(self, ids: Any) -> str:
+        return "".join(self.piece(int(token)) for token in ids)
+
+    def piece(self, token: int) -> str:
+        return chr(ord("a") + token)
+
+
+class Formula:
+    """A language model that is a function of the last token."""
+
+    def __init__(self, rows: Callable[[int], Any]) -> None:
+        self.rows = rows
+        self.fed: list[int] = []
+
+    def decoder(self, cache: bool = True) -> "Formula":
+        return Formula(self.rows)
+
+    def feed(self, tokens: list[int]) -> Any:
+        self.fed += tokens
+        return np.asarray(self.rows(self.fed[-1]), dtype=np.float32)
+
+
+def formula(rows: Callable[[int], Any], size: int) -> Trained:
+    """`rows(last token)`, the logits (size,), as something to sample from."""
+    data = SimpleNamespace(tokeniser=Letters(size), separator="a")
+    return Trained(
+        module=Formula(rows),
+        net=None,
+        train=None,
+        data=data,
+        step=0,
+        model=cast(Model, None),
+    )
+
+
+def last(drawing: Any) -> Any:
+    """The last payload of a drawing."""
+    payloads = [payload for payload in drawing if payload is not None]
+    assert payloads, "nothing was drawn"
+    return payloads[-1]
+
+
+def shorter(**values: Any) -> TextSampleKnobs:
+    """Sample settings."""
+    return TextSampleKnobs(**values)
