@@ -374,7 +374,8 @@ def colour_axis(axis: Any) -> None:
     axis.setPen(pg.mkPen(palette.border))
     axis.setTextPen(pg.mkPen(palette.faint))
     axis.setStyle(tickLength=4)
-    axis.enableAutoSIPrefix(False)
+    if axis.autoSIPrefix:  # once, before there is a label: with one it would set the scale
+        axis.enableAutoSIPrefix(False)
     axis.labelStyle["color"] = palette.faint
     if axis.labelText:
         axis.setLabel(axis.labelText, **axis.labelStyle)
@@ -1006,6 +1007,7 @@ class SoundWidget(PayloadWidget[Sound]):
         self.plot.plotItem.hideButtons()
         self.plot.setMouseEnabled(x=True, y=False)
         self.plot.setYRange(-1, 1)
+        colour_axes(self.plot.plotItem)
         self.plot.setLabel("bottom", _("time (s)"))
         self.plot.setLabel("left", _("amplitude"))
         self.wave = pg.PlotDataItem(antialias=False)

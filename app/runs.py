@@ -137,7 +137,7 @@ class RunList(QWidget):
     def refresh(self) -> None:
         """Read the folder again, on the compute thread; when hidden, as soon as it is shown."""
         self._stale = True
-        if not self.isVisible() or (self._job is not None and not self._job.ended):
+        if not self.isVisible() or self._job is not None:
             return
         self._stale = False
         store = self.playground.store
@@ -146,8 +146,8 @@ class RunList(QWidget):
             yield
             return tuple(Entry(run, error) for run, error in store.survey())
 
-        self._job = self.playground.worker.submit(survey, N_("Reading the runs"))
-        self.strip.follow(self._job, self._hear, listed=False)
+        job = self._job = self.playground.worker.submit(survey, N_("Reading the runs"))
+        self.strip.follow(job, lambda event: self._hear(job, event), listed=False)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Read what changed while nobody looked."""
@@ -241,10 +241,11 @@ class RunList(QWidget):
             item.setSizeHint(size)
         return item
 
-    def _hear(self, event: Event) -> None:
-        if isinstance(event, Ended) and self._job is not None:
+    def _hear(self, job: Job, event: Event) -> None:
+        if isinstance(event, Ended) and job is self._job:
+            self._job = None
             if event.reason == "finished":
-                self.show_entries(self._job.result)
+                self.show_entries(job.result)
             if self._stale:
                 self.refresh()
 

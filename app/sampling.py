@@ -5,6 +5,7 @@ the model. Below one sets the knobs and generates. Choosing another token writes
 on from there; step by step shows the distribution before each draw.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -144,7 +145,7 @@ class Sampling(QWidget):
             self._ids = ()
             self.show_next()
         else:
-            self._sample(self.form.value())
+            self._sample()
 
     def write_on(self, tokens: Tokens, position: int, alternative: int) -> None:
         """Keep what stands before `position`, put `alternative` there, and go on."""
@@ -153,16 +154,16 @@ class Sampling(QWidget):
             self._ids = keep
             self.show_next()
         else:
-            self._sample(self.form.value(), keep)
+            self._sample(keep)
 
     def next_token(self) -> None:
         """Draw one more token."""
-        self._sample(changed(self.form.value(), {"length": 1}), self._ids)
+        self._sample(self._ids, {"length": 1})
 
     def show_next(self) -> None:
         """Show the distribution before the next draw."""
         if self.session.learner is not None:
-            self._sample(changed(self.form.value(), {"length": 0}), self._ids)
+            self._sample(self._ids, {"length": 0})
 
     def stop(self) -> bool:
         """Stop drawing. Whether there was something to stop."""
@@ -206,7 +207,8 @@ class Sampling(QWidget):
         elif not there:
             self.result.clear(_("Press Generate once there is a model."))
 
-    def _sample(self, knobs: Any, keep: tuple[int, ...] = ()) -> None:
+    def _sample(self, keep: tuple[int, ...] = (), other: Mapping[str, Any] | None = None) -> None:
+        """Draw with the knobs as they are set, but for `other`."""
         if self.session.learner is None:
             return
         if complaints := self.form.commit():
@@ -214,7 +216,7 @@ class Sampling(QWidget):
             return
         if self._job is not None:
             self._job.stop()
-        job = self._job = self.session.sample(knobs, keep)
+        job = self._job = self.session.sample(changed(self.form.value(), other or {}), keep)
         self.strip.follow(job, lambda event: self._hear(job, event))
         self._complain("")
         self.sampling.emit(True)

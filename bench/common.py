@@ -6,6 +6,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,14 +86,16 @@ def measured(python: str, module: str, *arguments: str) -> dict[str, Any]:
 
 
 def engine(*arguments: str) -> list[dict[str, Any]]:
-    """Run the engine's command line with ``--json``; the objects that it printed."""
+    """Run the engine's command line with ``--json``; its objects, each with when it came."""
     environment = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    done = subprocess.run(
-        [sys.executable, "-m", "engine", *arguments, "--json"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    command = [sys.executable, "-m", "engine", *arguments, "--json"]
+    found = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            found.append(json.loads(line) | {"came": time.perf_counter()})
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
+    return found

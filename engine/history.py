@@ -125,7 +125,8 @@ class History:
     def load(path: Path) -> "History":
         """Read what `save` wrote. Else raises `ValueError`, `OSError` or `KeyError`."""
         history = History()
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             for key in archive.files:
                 if key.startswith("series/"):
                     rows = _Rows(archive[key].astype(np.float64).reshape(-1, 3))

@@ -38,7 +38,7 @@ RATE = 22_050
 _FIELD = re.compile(r"^([A-Za-z]):\s*(.*?)\s*$")
 _METRE = re.compile(r"C\|?|([1-9]\d?)/([248]|16)")
 _UNIT = re.compile(r"1/(1|2|4|8|16|32)")
-_KEY = re.compile(r"([A-G])([#b]?)\s*(maj|m|min|mix|dor|phr|lyd|loc)?[a-z]*", re.IGNORECASE)
+_KEY = re.compile(r"([A-G])([#b]?)\s*((?:maj|min|mix|dor|phr|lyd|loc)[a-z]*|m)?", re.IGNORECASE)
 
 # What does not change which notes are heard: texts, grace notes, decorations, slurs.
 _SILENT = re.compile(
@@ -48,7 +48,7 @@ _DECORATION = re.compile(r"[.~HJLMOPSTuvRWk*y\\`]|\((?!\d)|(?<!\d)\)|\)")
 
 _NOTE = r"(?:\^{1,2}|_{1,2}|=)?[A-Ga-g](?:,{1,2}|'{1,2})?"
 _LENGTH = r"(?:[1-9]\d?)?(?:/(?:2|4|8|16)?|//)?"
-_ITEM = rf"(?:{_NOTE}{_LENGTH}|[zx]{_LENGTH}|\[(?:{_NOTE}{_LENGTH}){{1,6}}\]{_LENGTH})"
+_ITEM = rf"(?:{_NOTE}{_LENGTH}|z{_LENGTH}|\[(?:{_NOTE}{_LENGTH}){{1,6}}\]{_LENGTH})"
 _TUPLET = r"(?:\([2-9])?"
 _MEASURE = re.compile(rf"(?:{_TUPLET}{_ITEM}-?(?:[<>]{{1,2}}{_TUPLET}{_ITEM}-?)?)*")
 _BAR = re.compile(r"((?::*\[?\|[|:\]]*|::)(?:[1-9](?![/\d]))?(?:\s*\[[1-9])?|\[[1-9])")
@@ -86,7 +86,7 @@ def plain_music(line: str) -> str:
     >>> plain_music('uA2 "4"e(dc) {g}T.B3 |\\\\')
     'A2 edc B3 |'
     """
-    line = _DECORATION.sub("", _SILENT.sub("", line))
+    line = _DECORATION.sub("", _SILENT.sub("", line)).replace("x", "z")
     return re.sub(r"\s+", " ", line).strip()
 
 
@@ -121,11 +121,9 @@ def _plain_key(key: str) -> str:
     found = _KEY.fullmatch(key)
     if found is None:
         return ""
-    mode = (found[3] or "").lower()
-    mode = {"maj": "", "min": "m"}.get(mode, mode)
-    if key[1:2] == "M":  # "EM" is major
-        mode = "mix" if mode == "mix" else ""
-    return found[1].upper() + found[2] + mode
+    mode = (found[3] or "")[:3]
+    mode = "" if mode == "M" else mode.lower()  # "EM" is major
+    return found[1].upper() + found[2] + {"maj": "", "min": "m"}.get(mode, mode)
 
 
 def _measures(line: str) -> Iterator[tuple[str, bool]]:
@@ -248,7 +246,8 @@ def parse(abc: str) -> Tune:
     ][:MOST_MEASURES]
     header = _header({name: block.fields.get(name, "") for name in "MLK"})
     tempo = _tempo(header[1].removeprefix("M:"), block.fields.get("Q", ""))
-    score = _score("\n".join([*header, " | ".join(measures) + " |"]))
+    # From version 2 on, an accidental holds until the end of the measure.
+    score = _score("\n".join(["%abc-2.1", *header, " | ".join(measures) + " |"]))
     notes = tuple(_notes(score, tempo)) if score is not None else ()
     if len(notes) < FEWEST_NOTES:
         raise _no_tune(abc)

@@ -603,12 +603,6 @@ def _too_short(path: Path, characters: int, shortest: int) -> PlaygroundError:
 
 def _not_unicode(path: Path, encoding: str) -> PlaygroundError:
     """Why `path` does not decode: no text at all, or a text in an encoding that is guessed."""
-    with path.open("rb") as file:
-        sample = file.read(1 << 16)
-        if b"\0" in sample or sum(byte in _CONTROLS for byte in sample[:4096]) > 400:
-            return _binary(path)
-        while sample.isascii() and (more := file.read(1 << 16)):
-            sample = more
     if encoding != "utf-8":
         return PlaygroundError(
             N_(
@@ -617,6 +611,12 @@ def _not_unicode(path: Path, encoding: str) -> PlaygroundError:
                 encoding=encoding.removesuffix("-sig").upper(),
             )
         )
+    with path.open("rb") as file:
+        sample = file.read(1 << 16)
+        if b"\0" in sample or sum(byte in _CONTROLS for byte in sample[:4096]) > 400:
+            return _binary(path)
+        while sample.isascii() and (more := file.read(1 << 16)):
+            sample = more
     # A cut through the middle of a character would spoil the guess: end with a whole line.
     guess = charset_normalizer.from_bytes(sample[: sample.rfind(b"\n") + 1] or sample).best()
     if guess is None or guess.encoding in ("utf_8", "ascii"):

@@ -136,19 +136,17 @@ def test_random_text_never_gets_past_the_grammar() -> None:
     random = np.random.default_rng(1)
     letters = list("ABCDEFGabcdefgz[](){}|:^_=,'/2348<>-\"!~ .\nMLK1/")
     heard = 0
-    for _ in range(60):
+    for _ in range(80):
         text = "K:D\n" + "".join(random.choice(letters, 150))
         try:
             tune = parse(first_tune(text))
         except PlaygroundError:
             continue
         heard += 1
-        assert np.isfinite(synthesise_quietly(tune)).all()
-    assert heard > 20
-
-
-def synthesise_quietly(tune: Tune) -> Any:
-    return np.array([note.duration for note in tune.notes])
+        for note in tune.notes:
+            assert 24 <= note.pitch < 120
+            assert 0.0 < note.duration <= music.MOST_SECONDS
+    assert heard >= 5
 
 
 def test_a_long_broken_line_takes_no_time() -> None:
@@ -159,7 +157,7 @@ def test_a_long_broken_line_takes_no_time() -> None:
 
 
 def test_length_is_bounded() -> None:
-    long = parse("L:1/8\nM:4/4\nK:C\n" + "CDEFGABc|" * 200)
+    long = parse("L:1/8\nM:4/4\nQ:1/4=200\nK:C\n" + "CDEFGABc|" * 200)
     assert len(long.notes) == 64 * 8
     slow = parse("L:1/1\nQ:1/4=20\nK:C\n" + "CDEF|" * 50)
     assert slow.seconds == pytest.approx(music.MOST_SECONDS)
@@ -171,6 +169,18 @@ def test_metre_decides_the_tempo_where_nothing_is_said() -> None:
     assert len(set(tempi)) == 4
     assert parse("Q:1/8=400\nK:C\nCDEF|").tempo == 200.0
     assert parse("Q:1/8=999\nK:C\nCDEF|").tempo == 400.0
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("G", "G"), ("EM", "E"), ("Amaj", "A"), ("Am", "Am"), ("AMin", "Am"), ("F#minor", "F#m"),
+        ("DMix", "Dmix"), ("D mixolydian", "Dmix"), ("ADor", "Ador"), ("Bb", "Bb"), ("Bn", ""),
+        ("", ""), ("H", ""), ("Dhello", ""),
+    ],
+)  # fmt: skip
+def test_keys_are_brought_to_their_shortest_form(written: str, plain: str) -> None:
+    assert music._plain_key(written) == plain
 
 
 def test_a_tune_is_brought_to_its_shortest_form() -> None:
@@ -216,7 +226,7 @@ def test_silence_stays_silent() -> None:
 def test_midi_reads_back_to_the_same_notes(tmp_path: Path) -> None:
     import music21
 
-    tune = parse("M:4/4\nL:1/4\nQ:1/4=90\nK:D\nFGc2|(3def [Ad]2 z|f4|")
+    tune = parse("M:4/4\nL:1/4\nQ:1/4=90\nK:D\nFGc2|(3def [Ad] z|f4|")
     path = tmp_path / "tune.mid"
     path.write_bytes(synthesise(tune).midi)
     assert path.read_bytes() == midi(tune)

@@ -70,12 +70,15 @@ def test_a_checkpoint_that_breaks_off_leaves_the_older_one(
     store: Store, fault: BaseException
 ) -> None:
     save(store, 1)
-    with (
-        pytest.raises(type(fault)),
-        store.checkpoint(dataclasses.replace(RUN, step=2, checkpoint="000000002-x")) as place,
-    ):
-        (place / "state.txt").write_text("half")
-        raise fault
+
+    def break_off() -> None:
+        run = dataclasses.replace(RUN, step=2, checkpoint="000000002-x")
+        with store.checkpoint(run) as place:
+            (place / "state.txt").write_text("half")
+            raise fault
+
+    with pytest.raises(type(fault)):
+        break_off()
     assert saved_step(store) == 1
     assert [path.name for path in (store.path(RUN.id) / "checkpoints").iterdir()] == ["000000001-x"]
 

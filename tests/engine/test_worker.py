@@ -13,7 +13,7 @@ from engine import worker as worker_
 from engine.events import Ended, Progress
 from engine.learner import TorchRandom
 from engine.phrases import N_, PlaygroundError
-from engine.worker import Job, Worker
+from engine.worker import Job, State, Worker
 
 SOON = 10.0  # seconds that nothing here takes
 Steps = Generator[None, None, Any]
@@ -46,6 +46,11 @@ def counting(steps: int) -> Callable[[Job], Steps]:
         return steps
 
     return work
+
+
+def state(job: Job) -> State:
+    """Read anew each time."""
+    return job.state
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -181,7 +186,7 @@ def test_a_job_that_is_stopped_before_its_first_turn_does_nothing(worker: Worker
     worker.submit(hold)
     assert busy.wait(SOON)
     job = worker.submit(work)
-    assert job.state == "waiting"
+    assert state(job) == "waiting"
     job.stop()
     held.set()
     assert job.wait(SOON)
@@ -203,12 +208,12 @@ def test_a_paused_job_gets_no_turn_until_it_is_resumed(worker: Worker) -> None:
     assert worker.submit(counting(2)).wait(SOON)
     assert worker.submit(counting(2)).wait(SOON)
     paused_at = steps[0]
-    assert job.state == "paused"
+    assert state(job) == "paused"
     assert worker.submit(counting(50)).wait(SOON)
     assert steps[0] == paused_at
     job.resume()
     until(lambda: steps[0] > paused_at)
-    assert job.state == "running"
+    assert state(job) == "running"
     job.stop()
     assert job.wait(SOON)
 

@@ -369,7 +369,8 @@ def test_a_large_file_needs_little_memory_and_never_holds_the_thread(tmp_path: P
     assert peak < 24_000_000 < size
     assert data.characters == 1500 * len(STORY)
     assert sum(data.tokens) == data.characters
-    assert sorted(turns)[len(turns) // 2] < 0.05
+    assert len(turns) > 100
+    assert sorted(turns)[len(turns) // 2] < 0.2  # at rest 0.01, but other programs may run
     done = [progress.done for progress in told]
     assert done == sorted(done, key=lambda part: part or 0.0)
     assert done[-1] == pytest.approx(0.99)

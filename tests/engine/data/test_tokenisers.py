@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.tokenisers import (
@@ -35,6 +35,7 @@ BPE = run(BPETokeniser.trained([PROSE], 400))
 ALL: list[Tokeniser] = [CharTokeniser(PROSE), ByteTokeniser(), BPE]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_bytes_come_back(text: str) -> None:
     tokeniser = ByteTokeniser()
@@ -43,6 +44,7 @@ def test_bytes_come_back(text: str) -> None:
     assert tokeniser.decode(ids) == text
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_byte_pairs_come_back(text: str) -> None:
     ids = BPE.encode(text)
@@ -50,6 +52,7 @@ def test_byte_pairs_come_back(text: str) -> None:
     assert BPE.decode(ids) == text
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_characters_come_back(text: str) -> None:
     tokeniser = CharTokeniser(text)
@@ -60,6 +63,7 @@ def test_characters_come_back(text: str) -> None:
     assert tokeniser.size == len(set(text))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 255)))
 def test_no_bytes_are_too_odd_to_read(ids: list[int]) -> None:
     assert ByteTokeniser().decode(ids) == bytes(ids).decode("utf-8", "replace")
@@ -110,7 +114,7 @@ def test_an_unknown_character_is_named_beside_those_that_are_known() -> None:
 
 
 def test_a_character_beyond_the_table_is_unknown_too() -> None:
-    with pytest.raises(PlaygroundError, match="'\U0010ffff'"):
+    with pytest.raises(PlaygroundError, match="U0010ffff"):
         CharTokeniser("ab").encode("a\U0010ffff")
 
 

@@ -1,0 +1,152 @@
+"""How smooth the window is while a model trains, and what the window costs the training.
+
+    python -m bench.smooth [SECONDS] [ROUNDS]
+
+In a real window with its views on screen, a timer of 16 ms notes how late each
+tick comes; and the steps per second of wall time are set against the same
+training headless (no live sample, no views), turn by turn in one run.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.common import ROOT, engine, machine, median, table
+from bench.screen import screen
+
+TICK = 16
+SETTLE = 12.0  # seconds: kernels are compiled, the first pictures drawn
+
+
+def in_window(model: str, seconds: float, folder: str) -> dict[str, float]:
+    """Run in a process of its own: train in the window and measure."""
+    from PySide6.QtCore import QSettings, Qt, QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from app.window import MainWindow
+
+    application = QApplication([sys.argv[0]])
+    settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
+    window = MainWindow(settings, runs=Path(folder) / "runs")
+    window.resize(1280, 800)
+    late: list[float] = []
+    found: dict[str, float] = {}
+    last = [0.0]
+    ticks = QTimer(window)
+    ticks.setTimerType(Qt.TimerType.PreciseTimer)
+    ticks.setInterval(TICK)
+
+    def tick() -> None:
+        now = time.perf_counter()
+        if last[0]:
+            late.append(1000 * (now - last[0]) - TICK)
+        last[0] = now
+
+    ticks.timeout.connect(tick)
+
+    def ready() -> None:
+        for index, family in enumerate(window.families):
+            if any(each.key == model for each in family.models):
+                window.tabs.setCurrentIndex(index)
+        assert window.tab is not None
+        window.tab.choose(model)
+        assert window.page is not None
+        window.page.train()
+        QTimer.singleShot(int(1000 * SETTLE), begin)
+
+    def begin() -> None:
+        assert window.page is not None
+        found["step"], found["begun"] = window.page.session.step, time.perf_counter()
+        ticks.start()
+        QTimer.singleShot(int(1000 * seconds), end)
+
+    def end() -> None:
+        ticks.stop()
+        assert window.page is not None
+        session = window.page.session
+        passed = time.perf_counter() - found["begun"]
+        found["speed"] = (session.step - found["step"]) / passed
+        window.close()
+        application.quit()
+
+    window.loader.ready.connect(lambda _playground: QTimer.singleShot(500, ready))
+    window.show()
+    application.exec()
+    late.sort()
+    return {
+        "p50": late[len(late) // 2],
+        "p99": late[int(len(late) * 0.99)],
+        "most": late[-1],
+        "below": 100 * sum(value < TICK for value in late) / len(late),
+        "speed": found["speed"],
+    }
+
+
+def headless(model: str, seconds: float, folder: str) -> float:
+    """Steps per second of wall time, from the command line's own report."""
+    seen = [
+        each
+        for each in engine("train", model, "--seconds", str(seconds + 3), "--runs-dir", folder)
+        if each["event"] == "progress" and each["seconds"] > 3
+    ]
+    steps = seen[-1]["step"] - seen[0]["step"]
+    return float(steps / (seen[-1]["came"] - seen[0]["came"]))
+
+
+def main(seconds: float, rounds: int) -> None:
+    """One row for each model."""
+    print(machine(), "\n")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, screen() as display:
+        for model in ("rnn", "gru", "lstm", "transformer"):
+            windows, ratios = [], []
+            for _ in range(rounds):
+                command = [sys.executable, "-m", "bench.smooth", "--window", model, str(seconds)]
+                done = subprocess.run(
+                    [*command, folder],
+                    cwd=ROOT,
+                    env=dict(os.environ, **display),
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    check=True,
+                )
+                windows.append(json.loads(done.stdout.strip().splitlines()[-1]))
+                ratios.append(windows[-1]["speed"] / headless(model, seconds, folder))
+            rows.append(
+                (
+                    model,
+                    f"{median(each['p50'] for each in windows):.1f}",
+                    f"{median(each['p99'] for each in windows):.1f}",
+                    f"{median(each['most'] for each in windows):.0f}",
+                    f"{median(each['below'] for each in windows):.1f} %",
+                    f"{median(each['speed'] for each in windows):.1f}",
+                    f"{100 * (1 - median(ratios)):.1f} %",
+                )
+            )
+    table(
+        (
+            "model, default preset",
+            "lateness p50 ms",
+            "p99 ms (target 16)",
+            "most ms",
+            "below 16 ms (target 99 %)",
+            "steps/s in the window",
+            "slower than headless (target 5 %)",
+        ),
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--window"]:
+        print(json.dumps(in_window(sys.argv[2], float(sys.argv[3]), sys.argv[4])))
+    else:
+        arguments = sys.argv[1:]
+        main(
+            float(arguments[0]) if arguments else 20.0,
+            int(arguments[1]) if len(arguments) > 1 else 3,
+        )

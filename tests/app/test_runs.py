@@ -1,0 +1,132 @@
+"""The list of saved runs."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.page import ModelPage
+from app.runs import RunList, ago, details_of, title_of
+from app.tab import FamilyTab
+from engine.store import Run
+
+
+def show(qtbot: QtBot, page: ModelPage, count: int) -> RunList:
+    page.left.setCurrentWidget(page.runs)
+    qtbot.waitUntil(lambda: page.runs.list.count() == count)
+    return page.runs
+
+
+def test_a_training_is_listed_with_what_is_worth_knowing(qtbot: QtBot, trained: ModelPage) -> None:
+    runs = show(qtbot, trained, 1)
+    runs.list.setCurrentRow(0)
+    run = runs.current()
+    assert run is not None
+    assert title_of(run) == "Toy toy · one"
+    assert details_of(run, run.saved).startswith("20 steps · held-out ")
+    assert not runs.empty.isVisible()
+
+
+def test_an_empty_list_says_how_it_fills(qtbot: QtBot, page: ModelPage) -> None:
+    page.left.setCurrentWidget(page.runs)
+    assert page.runs.empty.isVisible()
+    assert not page.runs.open_button.isEnabled()
+
+
+def test_a_run_is_opened_and_trained_on(qtbot: QtBot, trained: ModelPage) -> None:
+    trained.reset()
+    qtbot.waitUntil(lambda: trained.session.status == "empty")
+    runs = show(qtbot, trained, 1)
+    runs.list.setCurrentRow(0)
+    qtbot.keyClick(runs.list, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: trained.session.step == 20)
+    qtbot.waitUntil(lambda: trained.transport.steps.value.text() == "20")
+    assert trained.transport.train_button.text() == "Continue"
+    trained.generate()
+    qtbot.waitUntil(lambda: trained.sampling.result.payload is not None)
+    trained.more(5)
+    qtbot.waitUntil(lambda: trained.session.status == "paused" and trained.session.step == 25)
+
+
+def test_a_run_of_the_other_model_opens_on_its_page(qtbot: QtBot, tab: FamilyTab) -> None:
+    other = tab.choose("other")
+    qtbot.waitUntil(lambda: other.setup.data.data is not None)
+    other.more(3)
+    qtbot.waitUntil(lambda: other.session.status == "paused" and other.session.step == 3)
+    first = tab.choose("toy")
+    runs = show(qtbot, first, 1)
+    runs.list.setCurrentRow(0)
+    runs.open_current()
+    assert tab.page is other
+    qtbot.waitUntil(lambda: "Opened at step 3" in [m.text for m in tab.strip.messages])
+
+
+def test_a_deleted_run_comes_back(qtbot: QtBot, trained: ModelPage) -> None:
+    runs = show(qtbot, trained, 1)
+    runs.list.setCurrentRow(0)
+    run = runs.current()
+    assert run is not None
+    qtbot.keyClick(runs.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: runs.list.count() == 0)
+    assert trained.session.playground.store.survey() == ()
+    qtbot.mouseClick(trained.strip.action, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: runs.list.count() == 1)
+    assert trained.session.playground.store.read(run.id) == run
+
+
+def test_a_run_in_training_is_not_deleted(qtbot: QtBot, page: ModelPage) -> None:
+    page.train()
+    runs = show(qtbot, page, 0)
+    qtbot.waitUntil(
+        lambda: page.session.run is not None and page.session.run.step > 0, timeout=15_000
+    )
+    runs.refresh()
+    qtbot.waitUntil(lambda: runs.list.count() == 1)
+    runs.list.setCurrentRow(0)
+    runs.delete_current()
+    assert "pause it" in page.strip.messages[-1].text
+    assert len(page.session.playground.store.survey()) == 1
+    page.stop()
+    qtbot.waitUntil(lambda: page.session.status == "paused")
+
+
+def test_a_damaged_run_is_shown_with_its_fault_and_cannot_be_chosen(
+    qtbot: QtBot, trained: ModelPage
+) -> None:
+    store = trained.session.playground.store
+    (broken := store.folder / "29990101-000000-broken").mkdir()
+    (broken / "run.json").write_text("{")
+    runs = show(qtbot, trained, 2)
+    runs.list.setCurrentRow(0)
+    assert runs.current() is None
+    assert not runs.open_button.isEnabled()
+    row = runs.list.itemWidget(runs.list.item(0))
+    assert "is damaged" in row.toolTip()
+    assert not runs.list.item(0).flags() & Qt.ItemFlag.ItemIsSelectable
+
+
+def test_a_run_that_was_damaged_since_is_told_and_nothing_is_lost(
+    qtbot: QtBot, trained: ModelPage
+) -> None:
+    runs = show(qtbot, trained, 1)
+    runs.list.setCurrentRow(0)
+    run = runs.current()
+    assert run is not None
+    store = trained.session.playground.store
+    for weights in Path(store.checkpoint_path(run)).glob("*.safetensors"):
+        weights.write_bytes(b"no")
+    runs.open_current()
+    qtbot.waitUntil(lambda: bool(trained.strip.messages) and trained.strip.messages[-1].grave)
+    assert trained.session.step == 20
+
+
+def test_times_in_words() -> None:
+    assert [ago(each) for each in (5, 61, 120, 7200, 90_000)] == [
+        "just now",
+        "1 minute ago",
+        "2 minutes ago",
+        "2 hours ago",
+        "1 day ago",
+    ]
+    run = Run("r", "toy", "Toy", "one", "One", 1, {}, {}, step=1)
+    assert details_of(run, 0.0) == "1 step"
