@@ -67,6 +67,14 @@ class Pump(QObject):
         self._queue[key] = (action, pause)
         self._wake()
 
+    def stop(self) -> None:
+        """Forget all jobs and drawings: there is nobody left to tell."""
+        self._watched.clear()
+        self._endings.clear()
+        self._queue.clear()
+        self._timer.stop()
+        self._painted.stop()
+
     def forget(self, key: Hashable) -> None:
         """Do not draw what waits under `key`."""
         self._queue.pop(key, None)

@@ -310,6 +310,7 @@ class MainWindow(QMainWindow):
             if not isinstance(widget, Welcome):
                 widget.shut()  # type: ignore[union-attr]
         self.settings.sync()
+        self.pump.stop()
         self.hide()
         if self.playground is not None:
             self.playground.close(CLOSE_SECONDS)

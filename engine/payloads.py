@@ -40,9 +40,10 @@ class Text:
 class Tokens:
     """A text as tokens, with what the model thought at each of them.
 
-    ids, pieces: (n,), the tokens and how they read.
+    ids, pieces: (n,), the tokens and how each reads by itself.
+    text: how they read together, where that is not the pieces in a row (bytes of a character).
     alternatives: (n,), for a drawn token the ten likeliest, best first, and the
-        drawn one in any case; empty for the first `kept` tokens, which were given.
+        drawn one in any case. Of the first `kept` tokens, which were given, it may be empty.
     probabilities: (n,) in [0, 1], of each token that was drawn; NaN where given.
     next: the distribution before the next draw (empty when the text is complete).
     """
@@ -55,11 +56,11 @@ class Tokens:
     next: tuple[Alternative, ...] = ()
     tokens_per_second: float = 0.0
     caption: str = ""
+    text: str = ""
 
-    @property
-    def text(self) -> str:
-        """The tokens as one string."""
-        return "".join(self.pieces)
+    def __post_init__(self) -> None:
+        if not self.text:
+            object.__setattr__(self, "text", "".join(self.pieces))
 
 
 @dataclass(frozen=True, slots=True)

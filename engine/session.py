@@ -416,6 +416,11 @@ class Session:
                 if path.stem.isdigit()
             )
         )
+        try:
+            yield from self._ready(job)
+        except PlaygroundError as error:
+            # Without its data it cannot train on; all else works.
+            job.tell(Said(error.phrase))
 
     def _ready(self, job: Job) -> Generator[None, None, Learner]:
         """A learner with its data at hand: the present one, or a new one."""

@@ -154,19 +154,23 @@ class CompiledStep:
         blocks = list(module.blocks)
         nothing = np.zeros((1, net.width), dtype=np.float32)
 
+        # Copies: a text is drawn from one state of the weights, though training goes on.
+        def copied(weight: Any) -> NDArray[np.float32]:
+            return np.array(weight.detach().numpy())
+
         def stacked(name: str) -> NDArray[np.float32]:
             return np.stack([getattr(block, name).weight.detach().numpy() for block in blocks])
 
         self._weights = (
-            embed.one.weight.detach().numpy(),
-            embed.two.weight.detach().numpy() if embed.slots else nothing,
-            embed.three.weight.detach().numpy() if embed.slots else nothing,
-            module.learned.detach().numpy() if module.learned is not None else nothing,
+            copied(embed.one.weight),
+            copied(embed.two.weight) if embed.slots else nothing,
+            copied(embed.three.weight) if embed.slots else nothing,
+            copied(module.learned) if module.learned is not None else nothing,
             embed.slots,
             module.turn.numpy(),
             module.learned is None,
             *(stacked(name) for name in ("qkv", "out", "up", "down")),
-            module.head.weight.detach().numpy(),
+            copied(module.head.weight),
         )
         self._past = np.empty(
             (net.layers, 2, net.heads, net.context, net.head_width), dtype=np.float32

@@ -280,6 +280,7 @@ class Writer:
             probabilities=tuple(self.probabilities),
             alternatives=tuple(self.alternatives),
             kept=self.kept,
+            text=self.tokeniser.decode(self.ids),
             next=following,
             tokens_per_second=speed,
         )

@@ -26,7 +26,7 @@ from engine.phrases import N_, PlaygroundError
 State: TypeAlias = tuple[Tensor, ...]
 """What a layer carries on, each (batch, hidden): (h,) or, for the LSTM, (h, c)."""
 
-LAYERS = 1e-8  # below this a gradient is drawn as this, so that a log axis can show it
+SMALLEST = 1e-8  # below this a gradient is drawn as this, so that a log axis can show it
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ def gradient_view(trained: Trained, knobs: LagKnobs) -> Drawing:
         norms = gradient_by_lag(each.module, windows.reshape(count, -1))
         lags = np.arange(len(norms), dtype=np.float32)
         name = N_("{model}, step {step}", model=str(each.model.title), step=each.step)
-        lines.append(Line(name, lags, np.maximum(norms, LAYERS)))
+        lines.append(Line(name, lags, np.maximum(norms, SMALLEST)))
         yield None
     yield Curve(
         tuple(lines),

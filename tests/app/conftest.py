@@ -40,13 +40,15 @@ def playground(toys: Family, tmp_path: Path) -> Iterator[Playground]:
 
 
 @pytest.fixture
-def strip(qtbot: QtBot) -> Strip:
+def strip(qtbot: QtBot) -> Iterator[Strip]:
     """A strip with its pump, on the screen."""
-    strip = Strip(Pump())
+    pump = Pump()
+    strip = Strip(pump)
     qtbot.addWidget(strip)
     strip.resize(900, 40)
     strip.show()
-    return strip
+    yield strip
+    pump.stop()
 
 
 @pytest.fixture

@@ -165,9 +165,9 @@ def model(key: str, **other: Any) -> Model:
         "sample": ToySample,
         "watch": ToySample(length=6),
         "presets": (
-            Preset("default", N_("Quick"), N_("In no time."), ToyNet(), TrainKnobs(steps=400)),
+            Preset("default", N_("Quick"), N_("In no time."), ToyNet(), TrainKnobs(steps=20_000)),
             Preset(
-                "large", N_("Large"), N_("More weights."), ToyNet(size=32), TrainKnobs(steps=500)
+                "large", N_("Large"), N_("More weights."), ToyNet(size=32), TrainKnobs(steps=30_000)
             ),
         ),
         "build": lambda net, data: ToyModule(net),

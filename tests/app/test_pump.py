@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QTimer, Qt
+from PySide6.QtCore import Qt, QTimer
 from pytestqt.qtbot import QtBot
 
 from app.pump import LONGEST_MS, SHORTEST_MS, Pump, rest_ms

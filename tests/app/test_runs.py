@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.page import ModelPage
 from app.runs import RunList, ago, details_of, title_of
 from app.tab import FamilyTab
+from engine import session
 from engine.store import Run
 
 
@@ -74,7 +76,10 @@ def test_a_deleted_run_comes_back(qtbot: QtBot, trained: ModelPage) -> None:
     assert trained.session.playground.store.read(run.id) == run
 
 
-def test_a_run_in_training_is_not_deleted(qtbot: QtBot, page: ModelPage) -> None:
+def test_a_run_in_training_is_not_deleted(
+    qtbot: QtBot, page: ModelPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "AUTOSAVE_SECONDS", 0.2)
     page.train()
     runs = show(qtbot, page, 0)
     qtbot.waitUntil(

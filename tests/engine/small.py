@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from engine.data.text import CharTokeniser, TextData
 from engine.family import Model, Trained
-from engine.layers.language import TextSampleKnobs
 
 WORDS = ("ada", "bob", "cid", "eve", "fay", "gus", "ida", "joe", "kim", "lou")
 
@@ -102,8 +101,3 @@ def last(drawing: Any) -> Any:
     payloads = [payload for payload in drawing if payload is not None]
     assert payloads, "nothing was drawn"
     return payloads[-1]
-
-
-def shorter(**values: Any) -> TextSampleKnobs:
-    """Sample settings."""
-    return TextSampleKnobs(**values)

@@ -264,8 +264,8 @@ def test_what_the_person_can_mend_is_told_without_a_traceback(
     error = PlaygroundError(N_("no such file"))
 
     def work(job: Job) -> Steps:
-        raise error
         yield
+        raise error
 
     job = worker.submit(work)
     assert job.wait(SOON)

@@ -24,6 +24,9 @@ from engine.learner import Learner
 from engine.payloads import Bars, Text
 from engine.phrases import PlaygroundError
 
+# With every core in use, a busy machine makes a tiny step ten times slower.
+torch.set_num_threads(1)
+
 SYMBOLS = 5
 
 

@@ -357,6 +357,15 @@ def test_drawing_step_by_step_gives_the_same_text_as_the_whole() -> None:
     np.testing.assert_array_equal(grown.probabilities, whole.probabilities)
 
 
+def test_a_kept_beginning_is_continued_as_it_went() -> None:
+    table = np.random.default_rng(0).normal(size=(26, 26)) * 2
+    trained = formula(lambda token: table[token], 26)
+    whole = last(language.sampler(trained, TextSampleKnobs(prompt="abc", length=30), ()))
+    for cut in range(3, 33):
+        rest = TextSampleKnobs(prompt="abc", length=33 - cut)
+        assert last(language.sampler(trained, rest, whole.ids[:cut])).ids == whole.ids
+
+
 def test_what_an_earlier_sample_knew_of_kept_tokens_stays_known() -> None:
     whole = sampled(length=10, prompt="abc")
     trained = formula(lambda _: LOGITS, len(LOGITS))
