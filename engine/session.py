@@ -67,7 +67,7 @@ class Playground:
         self.worker = Worker(lambda: set_up(threads))
         self.store = Store(runs)
         self.sessions: list[Session] = []
-        self._loaded: dict[str, Data] = {}
+        self._loaded: dict[tuple[str, int, int], Data] = {}
         self._strangers: dict[str, tuple[str, Trained]] = {}
 
     def open(self, model: Model) -> "Session":
@@ -84,9 +84,10 @@ class Playground:
 
     def data(self, name: str) -> Generator[Progress, None, Data]:
         """The data set or own file of that name; loaded once, and shared by all sessions."""
-        if name not in self._loaded:
-            self._loaded[name] = yield from catalogue.load(name)
-        return self._loaded[name]
+        mark = _as_of_now(name)
+        if mark not in self._loaded:
+            self._loaded[mark] = yield from catalogue.load(name)
+        return self._loaded[mark]
 
     def companions(self, keys: tuple[str, ...]) -> dict[str, Trained]:
         """For each key the model in training, or else its newest run, where there is one."""
@@ -117,6 +118,15 @@ class Playground:
         return None
 
 
+def _as_of_now(name: str) -> tuple[str, int, int]:
+    """A data set's name; of an own file also when it changed last, and its size."""
+    try:
+        found = Path(name).stat()
+    except OSError:
+        return name, 0, 0
+    return name, found.st_mtime_ns, found.st_size
+
+
 def as_trained(
     learner: Learner,
     sample: Payload | None = None,
@@ -139,8 +149,8 @@ def load_trained(store: Store, run: Run, model: Model) -> Trained:
     """The averaged model of a saved run, for sampling and views; needs no training data."""
     folder = store.checkpoint_path(run)
     data = load_stub(store, run)
-    net: Any = knobs_.from_dict(model.net, run.net)
-    with TorchRandom(run.seed):
+    net, train, seed = settings_of(run, model)
+    with TorchRandom(seed):
         module = model.build(net, data)
     try:
         safetensors.torch.load_model(module, folder / "averaged.safetensors")
@@ -148,9 +158,20 @@ def load_trained(store: Store, run: Run, model: Model) -> Trained:
         raise RunError(
             N_("the weights of the run {run} cannot be read: {error}", run=run.id, error=str(error))
         ) from error
-    train: Any = knobs_.from_dict(model.train, run.train)
     module.eval().requires_grad_(False)
     return Trained(module, net, train, data, run.step, model)
+
+
+def settings_of(run: Run, model: Model) -> tuple[Any, Any, int]:
+    """The net knobs, the train knobs and the seed that a run was begun with."""
+    try:
+        net: Any = knobs_.from_dict(model.net, run.net)
+        train: Any = knobs_.from_dict(model.train, run.train)
+        return net, train, checked_seed(run.seed)
+    except PlaygroundError as error:
+        raise RunError(
+            N_("the run {run} is damaged: run.json: {error}", run=run.id, error=error.phrase)
+        ) from error
 
 
 def load_stub(store: Store, run: Run) -> Data:
@@ -244,7 +265,7 @@ class Session:
         for each in (net, train):
             if each is not None and (wrong := knobs_.problems(each)):
                 raise wrong[0]
-        if data is not None and data != self.data_name:
+        if data is not None:
             self.data_name, self.data = data, None
         self.net = net or self.net
         self.train = train or self.train
@@ -400,13 +421,12 @@ class Session:
             )
         stub = load_stub(store, run)
         folder = store.checkpoint_path(run)
-        net: Any = knobs_.from_dict(self.model.net, run.net)
-        train: Any = knobs_.from_dict(self.model.train, run.train)
+        net, train, seed = settings_of(run, self.model)
         yield
-        learner = Learner(self.model, stub, net, train, run.seed)
+        learner = Learner(self.model, stub, net, train, seed)
         learner.load(folder)
         self.learner, self.run, self.data = learner, run, None
-        self.net, self.train, self.seed = net, learner.train, run.seed
+        self.net, self.train, self.seed = net, learner.train, seed
         self.data_name = run.data
         self.drawn = self.live = None
         self._snapshots = tuple(
@@ -444,8 +464,8 @@ class Session:
             self.model.check(self.data, self.net)
             yield
             self.learner = Learner(self.model, self.data, self.net, self.train, self.seed)
+            # No turn for others before the run's folder is there: they would choose the same name.
             self._new_run(self.learner)
-            yield
         return self.learner
 
     def _new_run(self, learner: Learner) -> None:
@@ -718,7 +738,7 @@ class Aside:
         for key, interval, work in self._due():
             last = self._last.get(key)
             if last is None or (not self._debt and now - last >= interval):
-                waited = math.inf if last is None else (now - last) / interval
+                waited = math.inf if last is None else (now - last) / max(interval, 1e-6)
                 if first is None or waited > first[0]:
                     first = (waited, key, work)
         if first is None:
@@ -734,6 +754,22 @@ class Aside:
                 return
             except PlaygroundError as error:
                 self._job.tell(Said(error.phrase))
+                return
+            # What is only looked at must not end a training; weights that are no numbers, which
+            # a view may choke on, are noticed and mended at the next flush.
+            except Exception as error:
+                log.exception("%s could not be made", key)
+                self._job.tell(
+                    Said(
+                        N_(
+                            "{what} could not be made at step {step}: {error}",
+                            what=key,
+                            step=self._learner.step,
+                            error=f"{type(error).__name__}: {error}",
+                        ),
+                        grave=True,
+                    )
+                )
                 return
             finally:
                 self._debt += time.perf_counter() - start
