@@ -149,11 +149,7 @@ def command_train(options: argparse.Namespace, output: Output) -> int:
     session.watch = None  # nobody watches the live sample here
     try:
         if options.resume:
-            job = session.restore(options.resume)
-            job.wait()
-            if job.error is not None:
-                raise job.error
-            session.change(**live_only(session.model, options.set))
+            resume(session, options)
         else:
             net, train = settings(session.model, options)
             session.choose(data=options.data, net=net, train=train, seed=options.seed)
@@ -167,7 +163,10 @@ def command_train(options: argparse.Namespace, output: Output) -> int:
         measuring.wait()
         if measuring.error is not None:
             raise measuring.error
-        assert session.run is not None
+        if session.run is None or not session.run.checkpoint:
+            raise PlaygroundError(
+                N_("nothing could be saved to {folder}", folder=str(playground.store.folder))
+            )
         metrics = session.history.last() | measuring.result
         output.object(
             event="ended",
@@ -183,6 +182,33 @@ def command_train(options: argparse.Namespace, output: Output) -> int:
         return 0
     finally:
         playground.close()
+
+
+def resume(session: Any, options: argparse.Namespace) -> None:
+    """Open the run that is to go on. Only live knobs can be set, and an end must be known."""
+    for name in ("data", "preset", "seed"):
+        if getattr(options, name) is not None:
+            raise PlaygroundError(
+                N_("--{name} cannot be given with --continue: the run has its own", name=name)
+            )
+    job = session.restore(options.resume)
+    job.wait()
+    if job.error is not None:
+        raise job.error
+    session.change(**live_only(session.model, options.set))
+    over = session.step >= session.train.steps and session.seconds >= session.train.seconds
+    if over and options.steps is None and options.seconds is None:
+        raise PlaygroundError(
+            N_("the run is at the end of its plan: say how far with --steps or --seconds")
+        )
+
+
+def some_seconds(text: str) -> float:
+    """For argparse: a finite number of seconds, 0 or more."""
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(text)
+    return seconds
 
 
 def live_only(model: Model, assignments: Sequence[str]) -> dict[str, Any]:
@@ -206,6 +232,7 @@ def report(job: Any, output: Output) -> None:
         task = bar.add_task(str(job.title), total=1.0, words="")
         reported = -1
         since = 0.0
+        newest: Progress | None = None
         while True:
             over = job.wait(WAIT_SECONDS)
             since += WAIT_SECONDS
@@ -213,23 +240,22 @@ def report(job: Any, output: Output) -> None:
             over = over or any(isinstance(event, Ended) for event in events)
             for event in events:
                 if isinstance(event, Progress):
+                    newest = event
                     words = "  ".join(f"{k} {v:.3f}" for k, v in event.metrics.items())
                     words = f"step {event.step}  {event.steps_per_second:.0f}/s  {words}"
                     bar.update(task, completed=event.done or 0.0, words=words)
-                    due = over or since >= REPORT_SECONDS
-                    if event.metrics and event.step != reported and due:
-                        reported, since = event.step, 0.0
-                        output.object(
-                            event="progress",
-                            step=event.step,
-                            seconds=event.seconds,
-                            metrics=event.metrics,
-                        )
                 elif isinstance(event, Said):
                     output.object(event="said", text=str(event.text))
                     output.console.print(str(event.text), markup=False)
-                elif isinstance(event, Ended):
-                    return
+            due = over or since >= REPORT_SECONDS
+            if due and newest is not None and newest.metrics and newest.step != reported:
+                reported, since = newest.step, 0.0
+                output.object(
+                    event="progress",
+                    step=newest.step,
+                    seconds=newest.seconds,
+                    metrics=newest.metrics,
+                )
             if over:
                 return
 
@@ -316,9 +342,9 @@ def parser() -> argparse.ArgumentParser:
     train = add("train", command_train)
     train.add_argument("model", metavar="MODEL", help="a key that `list` prints")
     train.add_argument("--data", metavar="NAME_OR_FILE", help="a data set, or a file of your own")
-    train.add_argument("--seed", type=int, default=1)
+    train.add_argument("--seed", type=int, help="default: 1")
     train.add_argument("--steps", type=int, help="stop at this step")
-    train.add_argument("--seconds", type=float, help="stop after so much pure training time")
+    train.add_argument("--seconds", type=some_seconds, help="stop after so much pure training time")
     train.add_argument("--preset", help="settings that belong together; see `list`")
     train.add_argument("--continue", dest="resume", metavar="RUN", help="go on with a saved run")
     train.add_argument("--threads", type=int, help="intra-op threads; default: all cores but one")

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from engine.payloads import Payload
 
-Reason: TypeAlias = Literal["finished", "stopped", "failed", "closed"]
+Reason: TypeAlias = Literal["finished", "stopped", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Mailbox:
 
     def put(self, event: Event) -> None:
         """Leave `event`, in place of an older one of its kind (and view)."""
-        key = (type(event), event.view if isinstance(event, Shown) else "")
+        key = (type(event), _slot(event))
         with self._lock:
             if isinstance(event, Ended) and key in self._slots:
                 return
@@ -88,3 +88,10 @@ class Mailbox:
             events = sorted(self._slots.values(), key=lambda event: isinstance(event, Ended))
             self._slots.clear()
         return tuple(events)
+
+
+def _slot(event: Event) -> str:
+    """What tells slots of one kind apart: the view, and what is grave from what is not."""
+    if isinstance(event, Shown):
+        return event.view
+    return "grave" if isinstance(event, Said) and event.grave else ""

@@ -9,10 +9,12 @@ loses detail where it is oldest.
 import json
 import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.phrases import N_, Phrase
 
 CAPACITY = 8192
 
@@ -118,7 +120,7 @@ class History:
         """Write to an .npz that holds no pickles."""
         with self._lock:
             arrays = {f"series/{name}": rows.filled() for name, rows in self._series.items()}
-            marks = json.dumps([list(mark) for mark in self._marks])
+            marks = json.dumps([_as_list(mark) for mark in self._marks])
         np.savez(path, allow_pickle=False, marks=np.array(marks), **arrays)
 
     @staticmethod
@@ -131,5 +133,14 @@ class History:
                 if key.startswith("series/"):
                     rows = _Rows(archive[key].astype(np.float64).reshape(-1, 3))
                     history._series[key.removeprefix("series/")] = rows
-            history._marks = [Mark(int(s), str(t)) for s, t in json.loads(str(archive["marks"]))]
+            for step, template, values in json.loads(str(archive["marks"])):
+                text = N_(str(template), **values) if values else str(template)
+                history._marks.append(Mark(int(step), text))
         return history
+
+
+def _as_list(mark: Mark) -> list[Any]:
+    """Template and values apart, so that a mark can be translated after it was loaded."""
+    if isinstance(mark.text, Phrase):
+        return [mark.step, mark.text.template, dict(mark.text.values)]
+    return [mark.step, mark.text, {}]

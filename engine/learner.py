@@ -44,39 +44,27 @@ def schedule(train: TrainKnobs, step: int, seconds: float) -> float:
 
 
 class TorchRandom:
-    """A random state of its own (CPU and, where there is one, GPU) for one job."""
+    """A random state of its own for one job. (Models compute on the CPU, so that is all.)
+
+    Whoever computes on another thread with torch's global state while a training
+    runs disturbs both; a job of the worker never does.
+    """
 
     def __init__(self, seed: int) -> None:
-        self._outside: tuple[Tensor, list[Tensor]] | None = None
+        self._outside: Tensor | None = None
         # Never through torch's global state: this may run while the compute thread draws from it.
-        places = torch.cuda.device_count()
-        self.inside = (
-            torch.Generator().manual_seed(seed).get_state(),
-            [torch.Generator(f"cuda:{n}").manual_seed(seed).get_state() for n in range(places)],
-        )
-
-    @staticmethod
-    def _now() -> tuple[Tensor, list[Tensor]]:
-        return torch.get_rng_state(), (
-            torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        )
-
-    @staticmethod
-    def _set(state: tuple[Tensor, list[Tensor]]) -> None:
-        torch.set_rng_state(state[0])
-        if state[1]:
-            torch.cuda.set_rng_state_all(state[1])
+        self.inside = torch.Generator().manual_seed(seed).get_state()
 
     def enter(self) -> None:
         """Put this state in force."""
-        self._outside = self._now()
-        self._set(self.inside)
+        self._outside = torch.get_rng_state()
+        torch.set_rng_state(self.inside)
 
     def leave(self) -> None:
         """Take it out, and put back what was there."""
         assert self._outside is not None
-        self.inside = self._now()
-        self._set(self._outside)
+        self.inside = torch.get_rng_state()
+        torch.set_rng_state(self._outside)
         self._outside = None
 
     def __enter__(self) -> "TorchRandom":
@@ -190,7 +178,7 @@ class Learner:
                 name: [each.state_dict() for each in stepping]
                 for name, stepping in self.optimisers.items()
             },
-            "random": self.random.inside[0],
+            "random": self.random.inside,
             "draws": self.draws.get_state(),
         }
 
@@ -222,7 +210,7 @@ class Learner:
         for name, stepping in self.optimisers.items():
             for optimiser, state in zip(stepping, rest["optimisers"][name], strict=True):
                 optimiser.load_state_dict(state)
-        self.random.inside = (rest["random"], self.random.inside[1])
+        self.random.inside = rest["random"]
         self.draws.set_state(rest["draws"])
 
     def remember(self) -> dict[str, Any]:

@@ -805,7 +805,7 @@ def stack(pending: list[dict[str, torch.Tensor]]) -> dict[str, float]:
 
 
 def snapshot_steps(limit: int = 10**7) -> frozenset[int]:
-    """Log-spaced steps: 0, 1, 2, 4, 6, 10, ... each about 1.5 times the one before."""
+    """Log-spaced even steps: 0, 1, 2, 4, 6, 8, 12, 18, ... soon each 1.6 times the one before."""
     steps, step = {0, 1, 2}, 2
     while step < limit:
         step = max(step + 2, int(step * 1.6) // 2 * 2)
