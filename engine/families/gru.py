@@ -62,11 +62,15 @@ def gates(trained: Trained, knobs: LayerOverText) -> Drawing:
     """Both gates over the text."""
     unrolled, labels, layer = recurrent.unrolled_passage(trained, knobs)
     yield None
+    parts = dict(recurrent.heatmap_parts(unrolled, layer, tuple(GATES)))
+    order = recurrent.unit_order(parts["update"], knobs)
+    rows = tuple(str(unit) for unit in order)
     yield Heatmaps(
         tuple(
             Heatmap(
-                values,
+                parts[name][order],
                 title=GATES[name],
+                rows=rows,
                 x_title=N_("text read so far"),
                 y_title=N_("unit"),
                 value_title=N_("gate"),
@@ -74,7 +78,7 @@ def gates(trained: Trained, knobs: LayerOverText) -> Drawing:
                 low=0.0,
                 high=1.0,
             )
-            for name, values in recurrent.heatmap_parts(unrolled, layer, tuple(GATES))
+            for name in GATES
         ),
         caption=N_("0 is shut, 1 is open. An open update gate leaves the state as it was."),
     )

@@ -79,10 +79,14 @@ def gates(trained: Trained, knobs: LayerOverText) -> Drawing:
     """The three gates and the cell over the text."""
     unrolled, labels, layer = recurrent.unrolled_passage(trained, knobs)
     yield None
+    parts = dict(recurrent.heatmap_parts(unrolled, layer, (*GATES, "cell")))
+    order = recurrent.unit_order(parts["cell"], knobs)
+    rows = tuple(str(unit) for unit in order)
     panels = [
         Heatmap(
-            values,
+            parts[name][order],
             title=GATES[name],
+            rows=rows,
             x_title=N_("text read so far"),
             y_title=N_("unit"),
             value_title=N_("gate"),
@@ -90,20 +94,20 @@ def gates(trained: Trained, knobs: LayerOverText) -> Drawing:
             low=0.0,
             high=1.0,
         )
-        for name, values in recurrent.heatmap_parts(unrolled, layer, tuple(GATES))
+        for name in GATES
     ]
-    for _, values in recurrent.heatmap_parts(unrolled, layer, ("cell",)):
-        panels.append(
-            Heatmap(
-                values,
-                title=N_("Cell c"),
-                x_title=N_("text read so far"),
-                y_title=N_("unit"),
-                value_title=N_("cell"),
-                columns=labels,
-                diverging=True,
-            )
+    panels.append(
+        Heatmap(
+            parts["cell"][order],
+            title=N_("Cell c"),
+            rows=rows,
+            x_title=N_("text read so far"),
+            y_title=N_("unit"),
+            value_title=N_("cell"),
+            columns=labels,
+            diverging=True,
         )
+    )
     yield Heatmaps(
         tuple(panels),
         caption=N_("Gates: 0 is shut, 1 is open. A row that stays one colour is a long memory."),

@@ -83,7 +83,7 @@ class NetKnobs:
     positions: str = knob(
         "rotary",
         N_("Positions"),
-        choices=("rotary", "learned"),
+        choices=(N_("rotary"), N_("learned")),
         help=N_("Rotary: by turning queries and keys. Learned: a vector for each place."),
     )
     causal: bool = knob(

@@ -203,6 +203,14 @@ class LayerOverText(OverText):
     """A text, and which layer to look into."""
 
     layer: int = knob(1, N_("Layer"), low=1, high=4, live=True)
+    order: str = knob(
+        "slowest first",
+        N_("Order of units"),
+        choices=(N_("slowest first"), N_("as numbered")),
+        live=True,
+        advanced=True,
+        help=N_("Slow units keep their value over many characters: the longer memory on top."),
+    )
 
 
 def unrolled_passage(
@@ -219,9 +227,11 @@ def state_heatmap(trained: Trained, knobs: LayerOverText) -> Drawing:
     """The hidden state h_t, unit by unit, over the text."""
     unrolled, labels, layer = unrolled_passage(trained, knobs)
     yield None
-    values = torch.stack([row[layer][0][0] for row in unrolled.states], dim=1)
+    values = torch.stack([row[layer][0][0] for row in unrolled.states], dim=1).numpy()
+    order = unit_order(values, knobs)
     yield Heatmap(
-        values.numpy(),
+        values[order],
+        rows=tuple(str(unit) for unit in order),
         title=N_("Hidden state, layer {layer}", layer=layer + 1),
         x_title=N_("text read so far"),
         y_title=N_("unit"),
@@ -232,6 +242,17 @@ def state_heatmap(trained: Trained, knobs: LayerOverText) -> Drawing:
         diverging=True,
         caption=N_("Each column is the state after reading the character below it."),
     )
+
+
+def unit_order(values: NDArray[np.float32], knobs: LayerOverText) -> NDArray[np.int64]:
+    """The units of `values` (units, tokens) in the order they are drawn in, (units,).
+
+    A unit's pace is how much it changes from token to token for how much it varies.
+    """
+    if knobs.order == "as numbered" or values.shape[1] < 3:
+        return np.arange(len(values))
+    change = np.abs(np.diff(values, axis=1)).mean(axis=1)
+    return np.argsort(change / (values.std(axis=1) + 1e-6), kind="stable")
 
 
 @dataclass(frozen=True)

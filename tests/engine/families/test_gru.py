@@ -78,7 +78,7 @@ def test_the_picture_shows_the_gates(layer: int, shown: int) -> None:
     randomise(module)
     trained = Trained(module=module, net=net, train=None, data=DATA, step=1, model=MODEL)
     text = "ida joe kim"
-    picture = last(gru.gates(trained, LayerOverText(text=text, layer=layer)))
+    picture = last(gru.gates(trained, LayerOverText(text=text, layer=layer, order="as numbered")))
     assert isinstance(picture, Heatmaps)
     assert [panel.title for panel in picture.panels] == ["Reset gate r", "Update gate z"]
 

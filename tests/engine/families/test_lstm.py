@@ -132,7 +132,7 @@ def test_the_picture_shows_the_gates_and_the_cell(layer: int, shown: int) -> Non
     net = NetKnobs(hidden=HIDDEN, width=5, layers=2)
     trained = Trained(module=module, net=net, train=None, data=DATA, step=1, model=MODEL)
     text = "ida joe kim"
-    picture = last(lstm.gates(trained, LayerOverText(text=text, layer=layer)))
+    picture = last(lstm.gates(trained, LayerOverText(text=text, layer=layer, order="as numbered")))
     assert isinstance(picture, Heatmaps)
     *gates, cell = picture.panels
     assert [panel.title for panel in gates] == ["Input gate i", "Forget gate f", "Output gate o"]

@@ -238,12 +238,29 @@ def trained(kind: str, **values: Any) -> Trained:
     return Trained(module=module, net=net, train=None, data=data, step=7, model=model)
 
 
+def as_numbered(text: str, layer: int) -> LayerOverText:
+    return LayerOverText(text=text, layer=layer, order="as numbered")
+
+
+@every_kind
+def test_slow_units_come_first_and_keep_their_numbers(kind: str) -> None:
+    model = trained(kind)
+    text = "ada bob cid eve"
+    plain = last(recurrent.state_heatmap(model, as_numbered(text, 1)))
+    sorted_ = last(recurrent.state_heatmap(model, LayerOverText(text=text)))
+    units = [int(label) for label in sorted_.rows]
+    assert sorted(units) == list(range(len(plain.values)))
+    np.testing.assert_array_equal(sorted_.values, plain.values[units])
+    pace = [np.abs(np.diff(row)).mean() / row.std() for row in sorted_.values]
+    assert pace == sorted(pace)
+
+
 @every_kind
 @pytest.mark.parametrize(("layer", "shown"), [(1, 0), (2, 1), (4, 1)])
 def test_the_state_picture_is_the_state(kind: str, layer: int, shown: int) -> None:
     model = trained(kind, layers=2)
     text = "ada bob cid"
-    picture = last(recurrent.state_heatmap(model, LayerOverText(text=text, layer=layer)))
+    picture = last(recurrent.state_heatmap(model, as_numbered(text, layer)))
     assert isinstance(picture, Heatmap)
     assert picture.columns == tuple(text)
     reference = InNumpy(kind, model.module)
