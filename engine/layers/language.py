@@ -193,7 +193,7 @@ def sampler(trained: Trained, knobs: TextSampleKnobs, keep: tuple[int, ...]) -> 
     decoder = trained.module.decoder(cache)
     logits = decoder.feed(given)
     yield None
-    shown = begun = time.perf_counter()
+    begun, shown = time.perf_counter(), -math.inf  # the first token is shown at once
     for drawn in range(knobs.length):
         writer.draw(logits)
         if drawn + 1 < knobs.length or drawn == 0:
