@@ -70,6 +70,7 @@ class Heatmap:
     values: (rows, columns). Row 0 is drawn at the top.
     low, high: ends of the colour scale; both None takes them from the data.
     diverging: zero is the middle of the scale (values with a sign).
+    root: colours go with the square root, so that small values can be told from none.
     rows, columns: labels, one for each row or column, or () for plain numbers.
     value_title: what a value is, with its unit; read out under the mouse.
     """
@@ -84,6 +85,7 @@ class Heatmap:
     low: float | None = None
     high: float | None = None
     diverging: bool = False
+    root: bool = False
     caption: str = ""
 
 

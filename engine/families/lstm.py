@@ -110,7 +110,7 @@ def gates(trained: Trained, knobs: LayerOverText) -> Drawing:
     )
     yield Heatmaps(
         tuple(panels),
-        caption=N_("Gates: 0 is shut, 1 is open. A row that stays one colour is a long memory."),
+        caption=N_("Gates: 0 is shut, 1 is open. Units whose cell changes slowly are on top."),
     )
 
 

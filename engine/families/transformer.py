@@ -454,6 +454,7 @@ def attention_view(trained: Trained, knobs: OverText) -> Drawing:
                 columns=labels,
                 low=0.0,
                 high=1.0,
+                root=True,
             )
             for layer in range(trained.net.layers)
             for head in range(trained.net.heads)

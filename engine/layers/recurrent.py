@@ -240,7 +240,9 @@ def state_heatmap(trained: Trained, knobs: LayerOverText) -> Drawing:
         low=-1.0,
         high=1.0,
         diverging=True,
-        caption=N_("Each column is the state after reading the character below it."),
+        caption=N_("Each column is the state after a character. Units that change slowly on top.")
+        if knobs.order == "slowest first"
+        else N_("Each column is the state after a character."),
     )
 
 
