@@ -97,8 +97,9 @@ class NumberField(QAbstractSpinBox):
         self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.UpDownArrows)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.lineEdit().setAcceptDrops(False)
-        self.lineEdit().textEdited.connect(lambda text: self.complained.emit(self.complaint(text)))
+        self.line = self.lineEdit()
+        self.line.setAcceptDrops(False)  # a dropped file is for the window
+        self.line.textEdited.connect(lambda text: self.complained.emit(self.complaint(text)))
         self.editingFinished.connect(self.commit)
         self.set_value(knob.default)
 
@@ -117,7 +118,7 @@ class NumberField(QAbstractSpinBox):
     def set_value(self, value: Any) -> None:
         """Show `value`."""
         self._value = value
-        self.lineEdit().setText(spelled(self.knob, value))
+        self.line.setText(spelled(self.knob, value))
         self.complained.emit("")
 
     def complaint(self, text: str) -> str:
@@ -130,7 +131,7 @@ class NumberField(QAbstractSpinBox):
 
     def commit(self) -> str:
         """Take what is typed, or say what is wrong with it and let it stand."""
-        text = self.lineEdit().text()
+        text = self.line.text()
         complaint = self.complaint(text)
         self.complained.emit(complaint)
         if not complaint:
@@ -173,8 +174,8 @@ class NumberField(QAbstractSpinBox):
         same = value == self._value
         self._value = value
         text = spelled(self.knob, value)
-        if text != self.lineEdit().text():
-            self.lineEdit().setText(text)
+        if text != self.line.text():
+            self.line.setText(text)
         self.complained.emit("")
         if not same:
             self.edited.emit()

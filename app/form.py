@@ -57,7 +57,7 @@ class KnobRow(QWidget):
             self.badge.setToolTip(_("Live: can be changed while it trains"))
             head.addWidget(self.badge)
         above = isinstance(self.field, TextField) and shape != "line"
-        if not isinstance(self.field, TextField):
+        if shape != "line" and not isinstance(self.field, TextField):
             head.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -162,11 +162,12 @@ class KnobForm(QWidget):
             column += self._columns if whole else 1
             if column >= self._columns:
                 line, column = line + 1, 0
-        for row in rows if self._columns > 2 else []:
-            if isinstance(row.field, TextField):
-                grid.setColumnStretch(grid.getItemPosition(grid.indexOf(row))[1], 1)  # type: ignore[index]
-        for each in range(min(self._columns, 2)):
-            grid.setColumnStretch(each, 1 if self._columns <= 2 else grid.columnStretch(each))
+        if self._columns > 2:  # a text takes the room that is left, or else nobody
+            texts = [i for i, row in enumerate(rows) if isinstance(row.field, TextField)]
+            grid.setColumnStretch(texts[0] if texts else self._columns, 1)
+        else:
+            for each in range(self._columns):
+                grid.setColumnStretch(each, 1)
         return grid
 
     def value(self) -> Any:

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QMoveEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -34,6 +33,7 @@ from engine.phrases import PlaygroundError
 from engine.worker import Job
 
 KEPT = 100
+LOG_HEIGHT = 200
 SHOWN_AFTER_MS = 400  # shorter jobs would only flicker
 
 
@@ -127,10 +127,10 @@ class Strip(QFrame):
         self.messages: deque[Message] = deque(maxlen=KEPT)
         self.rows: dict[Job, JobRow] = {}
         self._action: Action | None = None
-        self.log = QListWidget()
+        self.log = QListWidget(self)
         self.log.setWordWrap(True)
+        self.log.setSpacing(2)
         self.log.setAccessibleName(_("Messages"))
-        self.log.setFixedHeight(170)
         self.log.hide()
         self.newest = Elided()
         self.newest.setAccessibleName(_("Newest message"))
@@ -145,18 +145,13 @@ class Strip(QFrame):
         self.more.toggled.connect(self._unfold)
         self.jobs = QHBoxLayout()
         self.jobs.setSpacing(4)
-        line = QHBoxLayout()
+        line = QHBoxLayout(self)
         line.setContentsMargins(12, 3, 8, 3)
         line.setSpacing(8)
         line.addWidget(self.newest, 1)
         line.addWidget(self.action)
         line.addLayout(self.jobs)
         line.addWidget(self.more)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.log)
-        layout.addLayout(line)
         theme().changed.connect(self._recolour)
 
     def follow(
@@ -221,7 +216,30 @@ class Strip(QFrame):
             self.jobs.addWidget(self.rows[job])
 
     def _unfold(self, shown: bool) -> None:
+        """Lay the messages over the window, above the strip: nothing else has to move."""
+        if self.log.parentWidget() is not self.window():
+            self.log.setParent(self.window())
+        self._place_log()
         self.log.setVisible(shown)
+        self.log.raise_()
+        self.log.scrollToBottom()
+
+    def _place_log(self) -> None:
+        corner = self.mapTo(self.window(), QPoint(0, 0))
+        height = min(LOG_HEIGHT, max(corner.y(), 60))
+        self.log.setGeometry(corner.x() + 8, corner.y() - height, self.width() - 16, height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """The messages stay above the strip."""
+        super().resizeEvent(event)
+        if self.log.isVisible():
+            self._place_log()
+
+    def moveEvent(self, event: QMoveEvent) -> None:  # noqa: N802
+        """The messages stay above the strip."""
+        super().moveEvent(event)
+        if self.log.isVisible():
+            self._place_log()
 
     def _recolour(self) -> None:
         for row, message in enumerate(self.messages):

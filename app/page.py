@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 LIVE, HELD_OUT = "live", "held_out"
 ESTIMATE_MS = 500
-NUMBERS_PAUSE, CURVES_PAUSE = 0.1, 0.25
+NUMBERS_PAUSE, CURVES_PAUSE = 0.1, 0.5
 
 
 class ModelPage(QWidget):

@@ -4,7 +4,10 @@ Importing torch takes seconds, so the window is painted first and the engine
 comes on a thread of its own.
 """
 
+import contextlib
 import logging
+import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QSocketNotifier, Signal
 
 from app.i18n import _
 from engine.family import Family
@@ -62,6 +65,42 @@ class Loader(QObject):
             signal.emit(value)
         except RuntimeError:  # the window was closed while this was loading
             log.info("the window is gone")
+
+
+class Interrupts(QObject):
+    """Ctrl+C in the terminal, and a polite request to end: both close the window, which saves.
+
+    Python sees a signal only when it next runs, and in Qt's event loop that may be
+    never; so the signal also writes to a socket, which wakes the loop.
+    """
+
+    asked = Signal()
+
+    def install(self) -> None:
+        """Listen from now on. Main thread only."""
+        self._reader, self._writer = socket.socketpair()
+        for end in (self._reader, self._writer):
+            end.setblocking(False)
+        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._wake)
+        self._wakeup = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._handlers = {
+            each: signal.signal(each, lambda *_signal: self.asked.emit())
+            for each in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def remove(self) -> None:
+        """Put back what was there."""
+        for each, handler in self._handlers.items():
+            signal.signal(each, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        self._notifier.setEnabled(False)
+        for end in (self._reader, self._writer):
+            end.close()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._reader.recv(64)
 
 
 class Faults(QObject):

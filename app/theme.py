@@ -12,12 +12,12 @@ Roles: heading, faint, warning (labels); primary, flat (buttons); card (frames).
 """
 
 import functools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
@@ -131,13 +131,21 @@ class Theme(QObject):
         self.palette = DARK if dark else LIGHT
         application.setPalette(qt_palette(self.palette))
         application.setStyleSheet(style_sheet(self.palette, Path(self._icons.path())))
+        if "pyqtgraph" in sys.modules:
+            self.dress_plots()
+        self.changed.emit()
+
+    def dress_plots(self) -> None:
+        """Give plots their colours. Whoever needs plots calls it once: the first paint does not,
+        and is sooner without that import."""
+        import pyqtgraph as pg
+
         pg.setConfigOptions(
             background=self.palette.panel,
             foreground=self.palette.faint,
             antialias=True,
             imageAxisOrder="row-major",
         )
-        self.changed.emit()
 
     def lookup(self, diverging: bool = False) -> Lookup:
         """The colours of a picture from low to high. (256, 3)"""
@@ -156,6 +164,8 @@ def theme() -> Theme:
 
 @functools.cache
 def _lookup(palette: Palette, diverging: bool) -> Lookup:
+    import pyqtgraph as pg
+
     if diverging:
         colour_map = pg.ColorMap(None, [QColor(each) for each in palette.diverging])
     else:

@@ -41,7 +41,7 @@ from app.i18n import _
 from app.jobs import Strip
 from app.lesson import LessonDock
 from app.pump import Pump
-from app.start import Faults, Loader
+from app.start import Faults, Interrupts, Loader
 from app.theme import theme
 from app.welcome import Welcome
 from engine.families import FAMILIES
@@ -362,8 +362,12 @@ def main(argv: Sequence[str]) -> int:
     faults = Faults()
     faults.said.connect(lambda words: window.strip.say(words, grave=True))
     faults.install()
+    interrupts = Interrupts()
+    interrupts.asked.connect(window.close)
+    interrupts.install()
     window.show()
     status = application.exec()
+    interrupts.remove()
     faults.remove()
     thread = window.loader.thread_
     if thread is not None and thread.is_alive():

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from app.fields import NumberField, TextField
+from app.form import KnobForm
 from engine.data import catalogue
 from engine.events import Progress
 from engine.family import Descent, Drawing, Family, Model, Preset, Trained, TrainKnobs, View
@@ -205,6 +207,18 @@ def _load(name: str) -> Generator[Progress, None, ToyData]:
 def _entry(key: str, title: str) -> catalogue.DataSet:
     summary = N_("The number {key}.", key=key)
     return catalogue.DataSet(key, N_(title), summary, "toy", N_("our own"), lambda: _load(key))  # type: ignore[arg-type,return-value]
+
+
+def write(form: KnobForm, name: str, text: str, *, take: bool = False) -> None:
+    """Type `text` into the field of a knob; with `take`, as if Enter was pressed."""
+    field = form.rows[name].field
+    if isinstance(field, TextField):
+        field.setPlainText(text)
+    else:
+        assert isinstance(field, NumberField)
+        field.line.setText(text)
+    if take:
+        field.commit()
 
 
 def install(monkeypatch: Any) -> None:

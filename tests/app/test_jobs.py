@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app import jobs
@@ -51,7 +52,7 @@ def test_a_running_job_has_title_progress_and_cancel(
     qtbot.waitUntil(lambda: row.bar.value() == 250)
     assert row.title.text() == "Training LSTM"
     assert row.cancel.accessibleName() == "Cancel: Training LSTM"
-    qtbot.mouseClick(row.cancel, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(row.cancel, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: job not in strip.rows)
     assert heard[-1] == Ended("stopped")
     assert not strip.messages
@@ -105,7 +106,7 @@ def test_an_action_stays_beside_its_message_and_runs_once(qtbot: QtBot, strip: S
     strip.say("Deleted", action=Action("Undo", lambda: undone.append(1)))
     assert strip.action.isVisible()
     assert strip.action.text() == "Undo"
-    qtbot.mouseClick(strip.action, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(strip.action, Qt.MouseButton.LeftButton)
     assert undone == [1]
     assert not strip.action.isVisible()
     strip.say("Deleted", action=Action("Undo", lambda: undone.append(2)))
@@ -121,7 +122,7 @@ def test_the_last_messages_are_kept_and_shown_on_a_click(qtbot: QtBot, strip: St
     assert strip.log.item(0).text().endswith("message 20")
     assert "message 119" in strip.newest.text()
     assert not strip.log.isVisible()
-    qtbot.mouseClick(strip.more, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(strip.more, Qt.MouseButton.LeftButton)
     assert strip.log.isVisible()
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.page import ModelPage
@@ -40,7 +41,7 @@ def test_a_run_is_opened_and_trained_on(qtbot: QtBot, trained: ModelPage) -> Non
     qtbot.waitUntil(lambda: trained.session.status == "empty")
     runs = show(qtbot, trained, 1)
     runs.list.setCurrentRow(0)
-    qtbot.keyClick(runs.list, Qt.Key.Key_Return)
+    QTest.keyClick(runs.list, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: trained.session.step == 20)
     qtbot.waitUntil(lambda: trained.transport.steps.value.text() == "20")
     assert trained.transport.train_button.text() == "Continue"
@@ -68,10 +69,10 @@ def test_a_deleted_run_comes_back(qtbot: QtBot, trained: ModelPage) -> None:
     runs.list.setCurrentRow(0)
     run = runs.current()
     assert run is not None
-    qtbot.keyClick(runs.list, Qt.Key.Key_Delete)
+    QTest.keyClick(runs.list, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: runs.list.count() == 0)
     assert trained.session.playground.store.survey() == ()
-    qtbot.mouseClick(trained.strip.action, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(trained.strip.action, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: runs.list.count() == 1)
     assert trained.session.playground.store.read(run.id) == run
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
@@ -17,7 +18,7 @@ from tests.app import fake
 
 def click(qtbot: QtBot, button: QWidget) -> None:
     assert button.isEnabled()
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def paused(page: ModelPage) -> Callable[[], bool]:
@@ -64,7 +65,7 @@ def test_the_estimate_comes_by_itself_and_follows_the_knobs(qtbot: QtBot, page: 
 
 def test_all_problems_are_listed_before_the_start(qtbot: QtBot, page: ModelPage) -> None:
     for form, name in ((page.setup.net, "size"), (page.setup.train, "batch")):
-        form.rows[name].field.lineEdit().setText("9999")
+        fake.write(form, name, "9999")
     click(qtbot, page.transport.train_button)
     said = page.strip.messages[-1]
     assert said.grave
@@ -74,7 +75,7 @@ def test_all_problems_are_listed_before_the_start(qtbot: QtBot, page: ModelPage)
 
 
 def test_what_the_model_refuses_is_told_before_the_start(qtbot: QtBot, page: ModelPage) -> None:
-    page.setup.net.rows["size"].field.lineEdit().setText("13")
+    fake.write(page.setup.net, "size", "13")
     click(qtbot, page.transport.train_button)
     assert "unlucky" in page.strip.messages[-1].text
     qtbot.waitUntil(lambda: "nlucky" in page.setup.estimate.text())
@@ -131,7 +132,8 @@ def test_reset_replays_the_same_seed_and_the_dice_another(qtbot: QtBot, trained:
     def weights() -> list[float]:
         learner = trained.session.learner
         assert learner is not None
-        values: list[float] = learner.module.weight.tolist()
+        (weight,) = learner.module.parameters()
+        values: list[float] = weight.tolist()
         return values
 
     first = weights()
@@ -163,9 +165,7 @@ def test_reset_while_it_trains(qtbot: QtBot, page: ModelPage) -> None:
 def test_a_live_knob_applies_at_once_and_leaves_a_mark(qtbot: QtBot, page: ModelPage) -> None:
     page.train()
     qtbot.waitUntil(lambda: page.session.step > 5)
-    field = page.setup.train.rows["learning_rate"].field
-    field.lineEdit().setText("0.05")
-    field.commit()
+    fake.write(page.setup.train, "learning_rate", "0.05", take=True)
     learner = page.session.learner
     assert learner is not None
     assert learner.train.learning_rate == 0.05
@@ -177,9 +177,7 @@ def test_a_live_knob_applies_at_once_and_leaves_a_mark(qtbot: QtBot, page: Model
 
 
 def test_another_knob_says_that_it_waits_for_a_reset(qtbot: QtBot, trained: ModelPage) -> None:
-    field = trained.setup.net.rows["size"].field
-    field.lineEdit().setText("8")
-    field.commit()
+    fake.write(trained.setup.net, "size", "8", take=True)
     assert trained.setup.net.rows["size"].restart.isVisible()
     assert trained.setup.restart.isVisible()
     assert not trained.setup.net.rows["offset"].restart.isVisible()
@@ -270,9 +268,7 @@ def test_a_knob_of_a_view_draws_it_again(qtbot: QtBot, trained: ModelPage) -> No
     qtbot.waitUntil(lambda: card.holder.payload is not None and card.step == 20)
     before = card.holder.payload
     assert isinstance(before, Heatmap)
-    field = card.form.rows["scale"].field
-    field.lineEdit().setText("2")
-    field.commit()
+    fake.write(card.form, "scale", "2", take=True)
     qtbot.waitUntil(lambda: card.holder.payload is not before)
     after = card.holder.payload
     assert isinstance(after, Heatmap)
@@ -330,7 +326,7 @@ def test_generate_draws_what_the_knobs_say(qtbot: QtBot, trained: ModelPage) -> 
     click(qtbot, trained.sampling.generate_button)
     first = generated(qtbot, trained)
     assert first.kept == 1
-    trained.sampling.form.rows["prompt"].field.setPlainText("bad")
+    fake.write(trained.sampling.form, "prompt", "bad")
     click(qtbot, trained.sampling.generate_button)
     assert generated(qtbot, trained, 15).text.startswith("bad")
 
@@ -342,7 +338,7 @@ def test_without_a_model_there_is_nothing_to_draw(page: ModelPage) -> None:
 
 
 def test_a_bad_prompt_is_told_beside_it(qtbot: QtBot, trained: ModelPage) -> None:
-    trained.sampling.form.rows["prompt"].field.setPlainText("xyz")
+    fake.write(trained.sampling.form, "prompt", "xyz")
     trained.generate()
     qtbot.waitUntil(lambda: trained.sampling.problem.isVisible())
     assert "unknown letters" in trained.sampling.problem.text()
@@ -388,15 +384,13 @@ def test_step_by_step_the_distribution_follows_the_knobs(qtbot: QtBot, trained: 
     click(qtbot, trained.sampling.by_step)
     qtbot.waitUntil(lambda: trained.sampling.result.payload is not None)
     before = tokens(trained).next
-    field = trained.sampling.form.rows["seed"].field
-    field.lineEdit().setText("2")
-    field.commit()
+    fake.write(trained.sampling.form, "seed", "2", take=True)
     qtbot.waitUntil(lambda: tokens(trained).next != before)
     assert len(tokens(trained).ids) == 1
 
 
 def test_stop_ends_a_long_sample(qtbot: QtBot, trained: ModelPage) -> None:
-    trained.sampling.form.rows["length"].field.lineEdit().setText("5000")
+    fake.write(trained.sampling.form, "length", "5000")
     trained.generate()
     qtbot.waitUntil(lambda: trained.sampling.result.payload is not None)
     click(qtbot, trained.sampling.stop_button)

@@ -1,0 +1,44 @@
+"""Pictures: one widget for each payload, and the loss curves.
+
+Every widget has ``show_payload(payload)``. The newest payload replaces the one
+before; a widget that nobody sees keeps it and draws it when it is next seen.
+What is under the mouse is read out in the line below the picture, in the place of
+the caption. Run ``python -m app.plots`` to see all of them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from app.plots.bars import BarsWidget
+from app.plots.heatmap import HeatmapWidget
+from app.plots.heatmaps import HeatmapsWidget
+from app.plots.lines import CurveWidget
+from app.plots.loss_curves import LossCurves
+from app.plots.sound import SoundWidget
+from app.plots.text import TextWidget
+from app.special.chips import TokenChips
+from engine.payloads import Bars, Curve, Heatmap, Heatmaps, Sound, Text, Tokens
+
+__all__ = [
+    "WIDGETS",
+    "BarsWidget",
+    "CurveWidget",
+    "HeatmapWidget",
+    "HeatmapsWidget",
+    "LossCurves",
+    "SoundWidget",
+    "TextWidget",
+    "TokenChips",
+]
+
+WIDGETS: dict[type[Any], Callable[[], QWidget]] = {
+    Text: TextWidget,
+    Tokens: TokenChips,
+    Heatmap: HeatmapWidget,
+    Heatmaps: HeatmapsWidget,
+    Curve: CurveWidget,
+    Bars: BarsWidget,
+    Sound: SoundWidget,
+}

@@ -1,0 +1,145 @@
+"""One matrix in colours, with axes, a colour bar and a readout."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QWidget,
+)
+
+from app.i18n import _
+from app.plots.axes import LabelAxis, colour_axes, colour_axis
+from app.plots.base import PayloadWidget, number
+from app.plots.labels import quoted
+from app.theme import theme
+from engine.payloads import Heatmap
+
+
+def readout_of(picture: Heatmap, row: int, column: int) -> str:
+    """A cell in a sentence.
+
+    Rows and columns that are both named are read as row, `x_title`, column, for which a
+    payload gives a title that reads well between them:
+    ``layer 1, head 2: 'q' attends to 'u': 0.83``. Where only columns are named, a row is
+    what a number was after that was read: ``Input gate i: unit 17 after 'e': 0.83``.
+    Else ``time 3, frequency 7: power 0.2``.
+    """
+    value = float(picture.values[row, column])
+    shown = _("none") if math.isnan(value) else number(value)
+    x, y = quoted(picture.columns, column), quoted(picture.rows, row)
+    x_title, y_title = _(picture.x_title), _(picture.y_title)
+    if picture.rows and picture.columns:
+        where = " ".join((y, x_title or "→", x))
+    elif picture.columns:
+        where = _("{title} {row} after {column}").format(title=y_title or _("row"), row=y, column=x)
+    else:
+        where = ", ".join(f"{title} {name}".strip() for title, name in ((y_title, y), (x_title, x)))
+        shown = f"{_(picture.value_title)} {shown}".strip()
+    return ": ".join(part for part in (_(picture.title), where, shown) if part)
+
+
+def colour_range(picture: Heatmap) -> tuple[float, float]:
+    """The ends of the colour scale; never equal, and symmetric where zero is the middle."""
+    low, high = picture.low, picture.high
+    if low is None or high is None:
+        finite = picture.values[np.isfinite(picture.values)]
+        least = float(finite.min()) if finite.size else 0.0
+        most = float(finite.max()) if finite.size else 1.0
+        low = least if low is None else low
+        high = most if high is None else high
+    if picture.diverging:
+        high = max(abs(low), abs(high))
+        low = -high
+    if not low < high:
+        half = abs(low) * 1e-3 or 1e-6
+        low, high = low - half, high + half
+    return low, high
+
+
+class HeatmapWidget(PayloadWidget[Heatmap]):
+    """One matrix, with axes and a colour bar. Wheel and drag zoom, a double click resets."""
+
+    clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shape = (0, 0)
+        self.view = pg.GraphicsLayoutWidget()
+        self.view.setFrameShape(QFrame.Shape.NoFrame)
+        self.view.ci.layout.setContentsMargins(0, 0, 4, 0)
+        axes = {side: LabelAxis(side) for side in ("left", "bottom")}
+        self.plot = self.view.addPlot(0, 0, axisItems=axes)
+        self.plot.setMenuEnabled(False)
+        self.plot.hideButtons()
+        box = self.plot.getViewBox()
+        box.invertY(True)
+        box.setDefaultPadding(0.0)
+        self.image = pg.ImageItem(axisOrder="row-major")
+        self.plot.addItem(self.image)
+        self.bar = pg.ColorBarItem(interactive=False, width=14, colorMap=None)
+        self.bar.setImageItem(self.image, insert_in=self.plot)
+        self.view.scene().sigMouseMoved.connect(self._moved)
+        self.view.scene().sigMouseClicked.connect(self._clicked)
+        self.body.addWidget(self.view, 1)
+        self.body.addWidget(self.footer)
+        self.recolour()
+
+    def draw(self, payload: Heatmap) -> None:
+        """New values in the same picture; the zoom stays while the shape does."""
+        rows, columns = payload.values.shape
+        low, high = colour_range(payload)
+        self.image.setImage(payload.values, autoLevels=False, levels=(low, high))
+        self.image.setRect(QRectF(0, 0, columns, rows))
+        self.bar.setColorMap(
+            pg.ColorMap(None, theme().lookup(payload.diverging), mapping=pg.ColorMap.CLIP)
+        )
+        self.bar.setLevels(low=low, high=high)
+        self.bar.getAxis("right").setLabel(_(payload.value_title))
+        self.plot.getAxis("left").set_labels(payload.rows, rows)
+        self.plot.getAxis("bottom").set_labels(payload.columns, columns)
+        self.plot.setLabel("left", _(payload.y_title))
+        self.plot.setLabel("bottom", _(payload.x_title))
+        self.plot.setTitle(_(payload.title) or None, size="10pt", color=theme().palette.text)
+        self.footer.set_caption(_(payload.caption))
+        if self._shape != (rows, columns):
+            self._shape = (rows, columns)
+            self.reset_zoom()
+
+    def reset_zoom(self) -> None:
+        """All rows and columns."""
+        rows, columns = self._shape
+        box = self.plot.getViewBox()
+        box.setLimits(xMin=0, xMax=columns, yMin=0, yMax=rows)
+        box.setRange(QRectF(0, 0, columns, rows), padding=0)
+
+    def recolour(self) -> None:
+        """Take the colours of the theme."""
+        self.view.setBackground(theme().palette.panel)
+        colour_axes(self.plot)
+        colour_axis(self.bar.getAxis("right"))
+
+    def _moved(self, position: QPointF) -> None:
+        point = self.plot.getViewBox().mapSceneToView(position)
+        self.footer.read(self.read_at(point.x(), point.y()))
+
+    def read_at(self, x: float, y: float) -> str:
+        """What the cell under a place (in cells) says; empty beside the picture."""
+        rows, columns = self._shape
+        if self.payload is None or not (0 <= x < columns and 0 <= y < rows):
+            return ""
+        return readout_of(self.payload, int(y), int(x))
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+        """The caption comes back."""
+        super().leaveEvent(event)
+        self.footer.read("")
+
+    def _clicked(self, event: Any) -> None:
+        if event.double():
+            self.reset_zoom()
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit()

@@ -1,0 +1,76 @@
+"""Labels of rows, columns and bars: how they read, and which of them fit."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QFontMetricsF, QGuiApplication
+
+from app.special.chips import visible
+
+LEAST = 9  # pixels: the smallest letters that are still read
+_MARKS = str.maketrans("␣↵⇥␍", "0000")
+
+
+def quoted(labels: Sequence[str], index: int) -> str:
+    """How row or column `index` is read out: what was read in quotes, or its number."""
+    return f"'{visible(labels[index])}'" if index < len(labels) else str(index)
+
+
+def label_of(labels: Sequence[str], index: int) -> str:
+    """How bar `index` is read out: single characters in quotes."""
+    if index >= len(labels):
+        return str(index)
+    label = visible(labels[index])
+    return f"'{label}'" if len(label) == 1 else label
+
+
+def nice_step(at_least: float) -> int:
+    """The least of 1, 2, 5, 10, 20, ... that is not below."""
+    step = 1
+    while step < at_least:
+        step = step * 5 // 2 if str(step).startswith("2") else step * 2
+    return step
+
+
+def label_font(cell: float) -> QFont:
+    """Letters of one width, as many as possible side by side at `cell` pixels each.
+
+    No smaller than can be read, and no larger than the text around them.
+    """
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+    most = max(LEAST, QFontInfo(QGuiApplication.font()).pixelSize() - 1)
+    for size in range(most, LEAST - 1, -1):
+        font.setPixelSize(size)
+        if QFontMetricsF(font).horizontalAdvance("0") <= cell:
+            break
+    return font
+
+
+def width_of(font: QFont) -> Callable[[str], float]:
+    """Pixels that a label takes beside others: letters stand close, words apart.
+
+    Marks for whitespace count as letters, whatever font they come from.
+    """
+    metrics = QFontMetricsF(font)
+
+    def width(label: str) -> float:
+        letters = metrics.horizontalAdvance(label.translate(_MARKS))
+        return letters + 4 if len(label) > 1 else letters
+
+    return width
+
+
+def fitting(widths: Sequence[float], cell: float) -> list[int]:
+    """The labels that fit side by side: each that leaves the one before it free.
+
+    widths: of each label. cell: from the middle of one to that of the next. All in pixels.
+
+    >>> fitting([6, 6, 6, 6], 6), fitting([6, 6, 6, 6], 4), fitting([6, 18, 6, 6], 8)
+    ([0, 1, 2, 3], [0, 2], [0, 2, 3])
+    """
+    chosen: list[int] = []
+    free_from = float("-inf")
+    for index, width in enumerate(widths):
+        if index * cell - width / 2 >= free_from - 0.5:  # half a pixel is not seen
+            chosen.append(index)
+            free_from = index * cell + width / 2
+    return chosen

@@ -1,0 +1,45 @@
+"""How labels read, and which fit."""
+
+import pytest
+from PySide6.QtGui import QFontMetricsF
+from PySide6.QtWidgets import QApplication
+
+from app.plots.labels import LEAST, fitting, label_font, label_of, nice_step, quoted, width_of
+
+
+def test_nice_steps() -> None:
+    assert [nice_step(x) for x in (0.3, 1, 1.5, 3, 5.1, 11, 21, 60, 150)] == [
+        1, 1, 2, 5, 10, 20, 50, 100, 200,
+    ]  # fmt: skip
+
+
+def test_what_was_read_is_quoted_and_a_number_is_not() -> None:
+    assert [quoted(("a", " the"), i) for i in range(3)] == ["'a'", "'␣the'", "2"]
+    assert [label_of(("a", "speed"), i) for i in range(3)] == ["'a'", "speed", "2"]
+
+
+@pytest.mark.parametrize(
+    ("widths", "cell", "chosen"),
+    [
+        ([6, 6, 6, 6], 6, [0, 1, 2, 3]),
+        ([6, 6, 6, 6], 4, [0, 2]),
+        ([6, 18, 6, 6], 8, [0, 2, 3]),
+        ([], 8, []),
+    ],
+)
+def test_labels_leave_each_other_free(widths: list[float], cell: float, chosen: list[int]) -> None:
+    assert fitting(widths, cell) == chosen
+
+
+def test_letters_are_as_large_as_their_cells_let_them_be(qapp: QApplication) -> None:
+    sizes = [label_font(cell).pixelSize() for cell in (1.0, 6.1, 7.0, 100.0)]
+    assert sizes[0] == LEAST
+    assert sizes == sorted(sizes)
+    for cell in (6.1, 7.0, 100.0):
+        assert QFontMetricsF(label_font(cell)).horizontalAdvance("m") <= cell
+
+
+def test_marks_take_a_letter_and_words_a_gap(qapp: QApplication) -> None:
+    width = width_of(label_font(20))
+    assert width("␣") == width("↵") == width("x")
+    assert width("␣the") == 4 * width("x") + 4
