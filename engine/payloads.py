@@ -71,7 +71,9 @@ class Heatmap:
     low, high: ends of the colour scale; both None takes them from the data.
     diverging: zero is the middle of the scale (values with a sign).
     root: colours go with the square root, so that small values can be told from none.
-    rows, columns: labels, one for each row or column, or () for plain numbers.
+    rows, columns: labels, one for each row or column, or () for plain numbers. Where both
+        are given `x_title` is read between them, so it is a relation ("attends to").
+    numbers: the rows' own numbers, where they are not drawn in their order.
     value_title: what a value is, with its unit; read out under the mouse.
     """
 
@@ -82,6 +84,7 @@ class Heatmap:
     value_title: str = ""
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
     low: float | None = None
     high: float | None = None
     diverging: bool = False

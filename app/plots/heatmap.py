@@ -31,6 +31,8 @@ def readout_of(picture: Heatmap, row: int, column: int) -> str:
     value = float(picture.values[row, column])
     shown = _("none") if math.isnan(value) else number(value)
     x, y = quoted(picture.columns, column), quoted(picture.rows, row)
+    if picture.numbers and not picture.rows:
+        y = str(picture.numbers[row])
     x_title, y_title = _(picture.x_title), _(picture.y_title)
     if picture.rows and picture.columns:
         where = " ".join((y, x_title or "→", x))
@@ -95,11 +97,16 @@ class HeatmapWidget(PayloadWidget[Heatmap]):
         self.image.setImage(payload.values, autoLevels=False, levels=(low, high))
         self.image.setRect(QRectF(0, 0, columns, rows))
         self.bar.setColorMap(
-            pg.ColorMap(None, theme().lookup(payload.diverging), mapping=pg.ColorMap.CLIP)
+            pg.ColorMap(
+                np.linspace(0, 1, 256) ** (2 if payload.root else 1),
+                theme().lookup(payload.diverging),
+                mapping=pg.ColorMap.CLIP,
+            )
         )
         self.bar.setLevels(low=low, high=high)
         self.bar.getAxis("right").setLabel(_(payload.value_title))
-        self.plot.getAxis("left").set_labels(payload.rows, rows)
+        numbers = tuple(str(each) for each in payload.numbers)
+        self.plot.getAxis("left").set_labels(payload.rows or numbers, rows)
         self.plot.getAxis("bottom").set_labels(payload.columns, columns)
         self.plot.setLabel("left", _(payload.y_title))
         self.plot.setLabel("bottom", _(payload.x_title))

@@ -10,9 +10,13 @@ from app.theme import Palette, theme
 from engine.payloads import Array
 
 
-def indexed(values: Array, low: float, high: float) -> NDArray[np.uint8]:
-    """`values` as 1 to 255 between the ends of the scale; 0 where there is no number."""
-    scaled = np.clip((values - low) * (254 / (high - low)), 0, 254).round() + 1
+def indexed(values: Array, low: float, high: float, root: bool = False) -> NDArray[np.uint8]:
+    """`values` as 1 to 255 between the ends of the scale; 0 where there is no number.
+
+    root: as the square root of how far they are along the scale.
+    """
+    share = np.clip((values - low) / (high - low), 0, 1)
+    scaled = (254 * (np.sqrt(share) if root else share)).round() + 1
     return np.ascontiguousarray(np.where(np.isnan(scaled), 0, scaled).astype(np.uint8))
 
 

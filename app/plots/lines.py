@@ -45,9 +45,13 @@ class LinesPlot(pg.PlotWidget):  # type: ignore[misc]
         self.setBackground(palette.panel)
         colour_axes(self.plotItem)
         self.cursor_line.setPen(pg.mkPen(palette.faint, width=1))
-        self.legend.setBrush(pg.mkBrush(blend(palette.panel, palette.background, 0.8)))
+        ground = blend(palette.panel, palette.background, 0.8)
+        ground.setAlpha(200)  # lines behind it are seen
+        self.legend.setBrush(pg.mkBrush(ground))
         self.legend.setPen(pg.mkPen(palette.border))
         self.legend.setLabelTextColor(palette.text)
+        for _sample, label in self.legend.items:
+            label.setText(label.text)  # or it keeps the colour it was written in
 
     def set_legend(self, entries: Sequence[tuple[Any, str]]) -> None:
         """Name these lines; nothing is built again while the names stay."""

@@ -162,6 +162,8 @@ class LossCurves(QWidget):
                 strong.setPen(pg.mkPen(colour, width=2.2))
                 raw.setData(x, y)
                 shown = smoothed(y)
+                strong.setSymbol("o" if len(x) == 1 else None)  # one point makes no line
+                strong.setSymbolBrush(pg.mkBrush(colour))
                 strong.setData(x, shown)
             else:
                 strong.setPen(pg.mkPen(colour, width=2))
@@ -172,7 +174,7 @@ class LossCurves(QWidget):
                 strong.setSymbolPen(pg.mkPen(theme().palette.panel))
                 strong.setData(x, y)
                 shown = y
-                if best is None and len(y):
+                if best is None and len(y) > 1:
                     lowest = int(np.argmin(y))
                     best = float(x[lowest]), float(y[lowest])
             entries.append((strong, _(name)))

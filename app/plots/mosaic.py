@@ -74,7 +74,8 @@ class Mosaic(QWidget):
         self.panels, self.across = panels, max(1, across)
         self._ranges = [colour_range(each) for each in panels]
         self._buffers = [
-            indexed(each.values, *ends) for each, ends in zip(panels, self._ranges, strict=True)
+            indexed(each.values, *ends, each.root)
+            for each, ends in zip(panels, self._ranges, strict=True)
         ]
         self._images = [
             image_of(buffer, each.diverging)
@@ -223,7 +224,9 @@ class Mosaic(QWidget):
         panel, place = self.panels[index], self.places[index]
         count = panel.values.shape[0]
         cell = place.height() / count
-        names = [visible(each) for each in panel.rows] or [str(i) for i in range(count)]
+        names = [visible(each) for each in panel.rows] or [
+            str(i) for i in panel.numbers or range(count)
+        ]
         # A letter is a little over half as wide as it is high.
         painter.setFont(label_font(cell * 0.55) if panel.rows else self._small)
         painter.setPen(QColor(theme().palette.text if panel.rows else theme().palette.faint))

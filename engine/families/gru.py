@@ -64,13 +64,13 @@ def gates(trained: Trained, knobs: LayerOverText) -> Drawing:
     yield None
     parts = dict(recurrent.heatmap_parts(unrolled, layer, tuple(GATES)))
     order = recurrent.unit_order(parts["update"], knobs)
-    rows = tuple(str(unit) for unit in order)
+    numbers = tuple(int(unit) for unit in order)
     yield Heatmaps(
         tuple(
             Heatmap(
                 parts[name][order],
                 title=GATES[name],
-                rows=rows,
+                numbers=numbers,
                 x_title=N_("text read so far"),
                 y_title=N_("unit"),
                 value_title=N_("gate"),

@@ -81,12 +81,12 @@ def gates(trained: Trained, knobs: LayerOverText) -> Drawing:
     yield None
     parts = dict(recurrent.heatmap_parts(unrolled, layer, (*GATES, "cell")))
     order = recurrent.unit_order(parts["cell"], knobs)
-    rows = tuple(str(unit) for unit in order)
+    numbers = tuple(int(unit) for unit in order)
     panels = [
         Heatmap(
             parts[name][order],
             title=GATES[name],
-            rows=rows,
+            numbers=numbers,
             x_title=N_("text read so far"),
             y_title=N_("unit"),
             value_title=N_("gate"),
@@ -100,7 +100,7 @@ def gates(trained: Trained, knobs: LayerOverText) -> Drawing:
         Heatmap(
             parts["cell"][order],
             title=N_("Cell c"),
-            rows=rows,
+            numbers=numbers,
             x_title=N_("text read so far"),
             y_title=N_("unit"),
             value_title=N_("cell"),

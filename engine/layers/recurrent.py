@@ -231,7 +231,7 @@ def state_heatmap(trained: Trained, knobs: LayerOverText) -> Drawing:
     order = unit_order(values, knobs)
     yield Heatmap(
         values[order],
-        rows=tuple(str(unit) for unit in order),
+        numbers=tuple(int(unit) for unit in order),
         title=N_("Hidden state, layer {layer}", layer=layer + 1),
         x_title=N_("text read so far"),
         y_title=N_("unit"),

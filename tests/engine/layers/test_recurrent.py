@@ -248,7 +248,7 @@ def test_slow_units_come_first_and_keep_their_numbers(kind: str) -> None:
     text = "ada bob cid eve"
     plain = last(recurrent.state_heatmap(model, as_numbered(text, 1)))
     sorted_ = last(recurrent.state_heatmap(model, LayerOverText(text=text)))
-    units = [int(label) for label in sorted_.rows]
+    units = list(sorted_.numbers)
     assert sorted(units) == list(range(len(plain.values)))
     np.testing.assert_array_equal(sorted_.values, plain.values[units])
     pace = [np.abs(np.diff(row)).mean() / row.std() for row in sorted_.values]
