@@ -66,7 +66,8 @@ def _(text: str) -> str:
         if not text.values:
             return template
         values = {
-            name: _(value) if isinstance(value, Phrase) else value
+            # A title inside a sentence may have been through a file, and be plain text by now.
+            name: _(value) if isinstance(value, str) else value
             for name, value in text.values.items()
         }
         return template.format(**values)

@@ -42,7 +42,7 @@ class TrainKnobs:
         N_("Planned time"),
         low=0.0,
         high=1e6,
-        unit="s",
+        unit=N_("s"),
         advanced=True,
         help=N_("A plan in seconds of pure training, for who has a minute to spend. 0: not so."),
     )

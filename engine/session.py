@@ -759,11 +759,12 @@ class Aside:
             # a view may choke on, are noticed and mended at the next flush.
             except Exception as error:
                 log.exception("%s could not be made", key)
+                titles = {view.key: str(view.title) for view in self._session.model.views}
                 self._job.tell(
                     Said(
                         N_(
                             "{what} could not be made at step {step}: {error}",
-                            what=key,
+                            what=titles.get(key, key),
                             step=self._learner.step,
                             error=f"{type(error).__name__}: {error}",
                         ),
