@@ -20,6 +20,7 @@ from app.holder import Holder
 from app.i18n import _
 from app.icons import IconButton
 from app.jobs import Strip, words_for
+from engine.data.catalogue import split_name, with_tokens
 from engine.events import Ended, Event, Progress
 from engine.family import Data
 from engine.phrases import N_
@@ -27,6 +28,14 @@ from engine.worker import Job
 
 if TYPE_CHECKING:
     from engine.session import Playground
+
+
+TOKENS = {
+    "auto": N_("as suits the text"),
+    "char": N_("characters"),
+    "byte": N_("bytes"),
+    "bpe": N_("byte pairs"),
+}
 
 
 def load(playground: "Playground", name: str) -> Job:
@@ -104,10 +113,21 @@ class DataCard(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.choice, 1)
         top.addWidget(self.open_button)
+        self.tokens = QComboBox()
+        self.tokens.setToolTip(_("What the text is cut into; each kind learns differently."))
+        self.tokens.setAccessibleName(_("Tokens"))
+        for kind, title in TOKENS.items():
+            self.tokens.addItem(_(title), kind)
+        tokens = QHBoxLayout()
+        label = QLabel(_("Tokens"))
+        label.setProperty("role", "faint")
+        tokens.addWidget(label)
+        tokens.addWidget(self.tokens, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(top)
+        layout.addLayout(tokens)
         for each in (self.bar, self.problem, self.restart, self.summary):
             layout.addWidget(each)
         layout.addLayout(self.facts)
@@ -117,11 +137,16 @@ class DataCard(QWidget):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.hide()
         self.bar.hide()
-        self.choice.activated.connect(lambda _index: self.choose(self.choice.currentData()))
+        for box in (self.choice, self.tokens):
+            box.activated.connect(lambda _index: self.choose(self.chosen_name()))
         self.open_button.clicked.connect(self.ask_for_file)
 
+    def chosen_name(self) -> str:
+        """What both boxes say together."""
+        return with_tokens(str(self.choice.currentData()), str(self.tokens.currentData()))
+
     def choose(self, name: str) -> None:
-        """Load `name` (a key or a path) and, if that succeeds, make it the choice."""
+        """Load `name` (a key or a path, perhaps with the kind of its tokens) and, if that succeeds, make it the choice."""
         if self._job is not None:
             self._job.stop()
         self._point_at(name)
@@ -144,7 +169,9 @@ class DataCard(QWidget):
         self.restart.setVisible(pending)
 
     def _point_at(self, name: str) -> None:
-        """Show `name` in the box, adding an own file to it."""
+        """Show `name` in the boxes, adding an own file to them."""
+        name, kind = split_name(name)
+        self.tokens.setCurrentIndex(max(0, self.tokens.findData(kind)))
         index = self.choice.findData(name)
         if index < 0:
             self.choice.addItem(Path(name).name, name)
@@ -171,17 +198,19 @@ class DataCard(QWidget):
         if event.error is not None:
             self.problem.setText(words_for(event.error, N_("Loading data")))
             self.problem.show()
-        index = self.choice.findData(name)
-        if name not in self._credits and name != self.name and index >= 0:
+        bare = split_name(name)[0]
+        index = self.choice.findData(bare)
+        if bare not in self._credits and bare != split_name(self.name)[0] and index >= 0:
             self.choice.removeItem(index)
         if self.name:
             self._point_at(self.name)
 
     def _show(self, name: str, data: Data) -> None:
         self.name, self.data = name, data
-        summary, credit = self._credits.get(name, ("", ""))
-        self.summary.setText(_(summary) or name)
-        self.summary.setToolTip(_(credit) if credit else name)
+        bare = split_name(name)[0]
+        summary, credit = self._credits.get(bare, ("", ""))
+        self.summary.setText(_(summary) or bare)
+        self.summary.setToolTip(_(credit) if credit else bare)
         self.summary.show()
         while (item := self.facts.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:

@@ -4,7 +4,7 @@ import qtawesome
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QToolButton, QWidget
 
-from app.theme import theme
+from app.theme import blend, theme
 
 
 class IconButton(QToolButton):
@@ -59,6 +59,6 @@ class IconButton(QToolButton):
                 f"mdi6.{self._icon}",
                 color=colour,
                 color_on=palette.accent if self._role != "primary" else colour,
-                color_disabled=palette.faint,
+                color_disabled=blend(palette.faint, palette.panel, 0.45),
             )
         )

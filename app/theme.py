@@ -121,6 +121,10 @@ class Theme(QObject):
         hints.setColorScheme(schemes.get(choice, Qt.ColorScheme.Unknown))
         self._dress()
 
+    def remove_files(self) -> None:
+        """The program ends: nothing of it stays in the folder for temporary files."""
+        self._icons.remove()
+
     def _dress(self) -> None:
         application = QApplication.instance()
         assert isinstance(application, QApplication)
@@ -223,7 +227,13 @@ def qt_palette(palette: Palette) -> QPalette:
     return result
 
 
-_STROKES = {"up": "M3 10 8 5 13 10", "down": "M3 6 8 11 13 6", "tick": "M3 8.5 6.5 12 13 4.5"}
+_STROKES = {
+    "up": "M3 10 8 5 13 10",
+    "down": "M3 6 8 11 13 6",
+    "left": "M10 3 5 8 10 13",
+    "right": "M6 3 11 8 6 13",
+    "tick": "M3 8.5 6.5 12 13 4.5",
+}
 
 
 def _icon(folder: Path, name: str, colour: str) -> str:
@@ -245,7 +255,10 @@ def style_sheet(palette: Palette, icons: Path) -> str:
     accent_hover = blend(palette.text, palette.accent, 0.14).name()
     tint = blend(palette.accent, palette.panel, 0.16).name()
     off = blend(palette.faint, palette.background, 0.6).name()
+    faded = blend(palette.border, palette.panel, 0.6).name()
     up, down = (_icon(icons, name, palette.faint) for name in ("up", "down"))
+    left, right = (_icon(icons, name, palette.text) for name in ("left", "right"))
+    left_off, right_off = (_icon(icons, name, palette.border) for name in ("left", "right"))
     tick = _icon(icons, "tick", palette.on_accent)
     return f"""
 QLabel[role="heading"] {{ font-size: 15px; font-weight: 600; }}
@@ -270,7 +283,7 @@ QPushButton:checked, QToolButton:checked {{
 }}
 QPushButton:focus, QToolButton:focus {{ border-color: {palette.accent}; }}
 QPushButton:disabled, QToolButton:disabled {{
-    color: {off}; background: {palette.background};
+    color: {off}; background: transparent; border-color: {faded};
 }}
 QPushButton[role="primary"], QToolButton[role="primary"] {{
     background: {palette.accent}; border-color: {palette.accent};
@@ -370,6 +383,16 @@ QTabBar::tab {{
 QTabBar::tab:hover {{ color: {palette.text}; }}
 QTabBar::tab:selected {{ color: {palette.text}; border-bottom-color: {palette.accent}; }}
 QTabBar::tab:focus {{ color: {palette.accent}; }}
+QTabBar::scroller {{ width: 52px; }}
+QTabBar QToolButton {{
+    background: {palette.panel}; border: 1px solid {palette.border}; border-radius: 5px;
+    padding: 0; margin: 4px 1px;
+}}
+QTabBar QToolButton:hover {{ background: {hover}; }}
+QTabBar QToolButton::left-arrow {{ image: url("{left}"); width: 12px; height: 12px; }}
+QTabBar QToolButton::right-arrow {{ image: url("{right}"); width: 12px; height: 12px; }}
+QTabBar QToolButton::left-arrow:disabled {{ image: url("{left_off}"); }}
+QTabBar QToolButton::right-arrow:disabled {{ image: url("{right_off}"); }}
 QProgressBar {{
     background: {palette.raised}; border: none; border-radius: 4px; max-height: 8px;
     color: transparent;

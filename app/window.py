@@ -6,6 +6,7 @@ tab's contents are built when the tab is first seen.
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -14,17 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt, QTimer, QUrl
+from PySide6.QtCore import QEvent, QObject, QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
     QCloseEvent,
     QDesktopServices,
-    QDragEnterEvent,
     QDropEvent,
     QKeySequence,
     QPaintEvent,
     QShortcut,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QApplication,
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
 BEGUN = float(os.environ.get("PLAYGROUND_T0") or time.time())
 CLOSE_SECONDS = 1.8
 THEMES = ("system", "light", "dark")
+DRAGS = (QEvent.Type.DragEnter, QEvent.Type.DragMove, QEvent.Type.Drop)
+
+log = logging.getLogger(__name__)
 
 
 class MainWindow(QMainWindow):
@@ -105,7 +109,7 @@ class MainWindow(QMainWindow):
         self.loader.ready.connect(self._ready, Qt.ConnectionType.QueuedConnection)
         self.loader.failed.connect(self._failed, Qt.ConnectionType.QueuedConnection)
         self.strip.say(_("Loading the engine…"))
-        self.resize(1280, 800)
+        self.resize(QSize(1280, 800).boundedTo(self.screen().availableSize()))
         geometry = settings.value("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
@@ -282,21 +286,28 @@ class MainWindow(QMainWindow):
 
     # --- files, and the end
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        """A file may be dropped anywhere."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """From now on there is a native window, which hears of files before any widget does."""
+        super().showEvent(event)
+        self.windowHandle().installEventFilter(self)
 
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """A file may be dropped anywhere, also on fields and plots that take drops themselves."""
+        if event.type() in DRAGS and isinstance(event, QDropEvent):
+            paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+            if paths:
+                event.acceptProposedAction()
+                if event.type() == QEvent.Type.Drop:
+                    self._take_file(paths[0])
+                return True
+        return super().eventFilter(watched, event)
+
+    def _take_file(self, path: str) -> None:
         """The file becomes the data of the tab that is seen."""
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if not paths:
-            return
-        event.acceptProposedAction()
         if (page := self.page) is None:
             self.strip.say(_("The engine is still loading: drop the file again in a moment."))
-            return
-        page.open_file(paths[0])
+        else:
+            page.open_file(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Stop, save and close, without a question."""
@@ -312,8 +323,8 @@ class MainWindow(QMainWindow):
         self.settings.sync()
         self.pump.stop()
         self.hide()
-        if self.playground is not None:
-            self.playground.close(CLOSE_SECONDS)
+        if self.playground is not None and not self.playground.close(CLOSE_SECONDS):
+            log.warning("not everything was saved within %.1f s of closing", CLOSE_SECONDS)
 
 
 def native_name(language: str) -> str:
@@ -342,7 +353,11 @@ def trace(event: str) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Open the window and stay until it is closed. Returns the exit status."""
+    """Open the window and stay until it is closed. Returns the exit status.
+
+    The engine may still be loading, or saving: end the process with `main.end`, which
+    waits for no thread.
+    """
     options = parse(argv[1:])
     application = QApplication.instance() or QApplication([argv[0]])
     assert isinstance(application, QApplication)
@@ -369,9 +384,5 @@ def main(argv: Sequence[str]) -> int:
     status = application.exec()
     interrupts.remove()
     faults.remove()
-    thread = window.loader.thread_
-    if thread is not None and thread.is_alive():
-        # Python must not be torn down under a thread that is inside torch's import.
-        sys.stdout.flush()
-        os._exit(status)
+    theme().remove_files()
     return status

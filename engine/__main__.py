@@ -152,7 +152,8 @@ def command_train(options: argparse.Namespace, output: Output) -> int:
             resume(session, options)
         else:
             net, train = settings(session.model, options)
-            session.choose(data=options.data, net=net, train=train, seed=options.seed)
+            data = catalogue.with_tokens(options.data or session.data_name, options.tokens)
+            session.choose(data=data, net=net, train=train, seed=options.seed)
         job = session.start(options.steps, options.seconds)
         with stopped_by_signals(job.stop):
             report(job, output)
@@ -342,6 +343,12 @@ def parser() -> argparse.ArgumentParser:
     train = add("train", command_train)
     train.add_argument("model", metavar="MODEL", help="a key that `list` prints")
     train.add_argument("--data", metavar="NAME_OR_FILE", help="a data set, or a file of your own")
+    train.add_argument(
+        "--tokens",
+        choices=catalogue.KINDS,
+        default="auto",
+        help="characters, bytes or byte pairs; auto: characters, unless there are very many",
+    )
     train.add_argument("--seed", type=int, help="default: 1")
     train.add_argument("--steps", type=int, help="stop at this step")
     train.add_argument("--seconds", type=some_seconds, help="stop after so much pure training time")

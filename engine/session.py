@@ -121,7 +121,7 @@ class Playground:
 def _as_of_now(name: str) -> tuple[str, int, int]:
     """A data set's name; of an own file also when it changed last, and its size."""
     try:
-        found = Path(name).stat()
+        found = Path(catalogue.split_name(name)[0]).stat()
     except OSError:
         return name, 0, 0
     return name, found.st_mtime_ns, found.st_size

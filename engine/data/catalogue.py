@@ -6,6 +6,7 @@ joined, so that the part held out is like the part learned from. The joined
 text is kept in the cache.
 """
 
+import dataclasses
 import functools
 import importlib.metadata
 import importlib.util
@@ -30,20 +31,26 @@ Loading: TypeAlias = Generator[Progress, None, Data]
 Documents: TypeAlias = Iterator[str | None]
 """The documents of a collection, and ``None`` at safe points in between."""
 
+KINDS: tuple[Tokenisation, ...] = ("auto", "char", "byte", "bpe")
+MARK = "::"  # between a name and the kind of its tokens
+
 _SEED = 20_260_501
 _RECIPE = 2  # raised when the same packages would give another text
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """One entry. load: a generator that yields `Progress` and returns the data."""
+    """One entry.
+
+    load: ``load(tokeniser)`` yields `Progress` and returns the data, in tokens of that kind.
+    """
 
     key: str
     title: Phrase
     summary: Phrase
     kind: str
     credit: Phrase
-    load: Callable[[], Loading]
+    load: Callable[[Tokenisation], Loading]
 
 
 def find(key: str) -> DataSet:
@@ -60,22 +67,40 @@ def find(key: str) -> DataSet:
     )
 
 
-def load(
-    name_or_file: str,
-    tokeniser: Tokenisation = "auto",
-    vocabulary: int = VOCABULARY,
-    shortest: int = SHORTEST,
-) -> Loading:
+def split_name(name: str) -> tuple[str, Tokenisation]:
+    """A data set or file, and the kind of its tokens where the name says one.
+
+    >>> split_name("names"), split_name("novel.txt::bpe")
+    (('names', 'auto'), ('novel.txt', 'bpe'))
+    """
+    first, mark, last = name.rpartition(MARK)
+    for kind in KINDS:
+        if mark and last == kind:
+            return first, kind
+    return name, "auto"
+
+
+def with_tokens(name: str, kind: str) -> str:
+    """`name` with its tokens of that kind; the opposite of `split_name`."""
+    bare = split_name(name)[0]
+    return bare if kind == "auto" else f"{bare}{MARK}{kind}"
+
+
+def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> Loading:
     """Load the data set of that key, or else the text file of that path.
 
-    The other arguments are those of `open_text`, and only for files.
+    The name may say the kind of tokens (see `split_name`), and the key of the data
+    says it too. The other arguments are those of `open_text`, and only for files.
     """
-    if name_or_file in {entry.key for entry in DATA}:
-        return (yield from find(name_or_file).load())
-    path = Path(name_or_file)
-    if not (path.name != name_or_file or path.suffix or path.is_file()):
-        find(name_or_file)
-    return (yield from open_text(path, tokeniser, vocabulary, shortest))
+    bare, tokeniser = split_name(name)
+    if bare in {entry.key for entry in DATA}:
+        data: TextData = yield from find(bare).load(tokeniser)
+    else:
+        path = Path(bare)
+        if not (path.name != bare or path.suffix or path.is_file()):
+            find(bare)
+        data = yield from open_text(path, tokeniser, vocabulary, shortest)
+    return dataclasses.replace(data, key=with_tokens(data.key, tokeniser))
 
 
 def to_json(data: Data) -> dict[str, Any]:
@@ -94,7 +119,11 @@ def from_json(values: Mapping[str, Any]) -> Data:
 
 
 def _collection(
-    key: str, version: Callable[[], str], documents: Callable[[], Documents], separator: str
+    key: str,
+    version: Callable[[], str],
+    documents: Callable[[], Documents],
+    separator: str,
+    tokeniser: Tokenisation,
 ) -> Loading:
     """Documents from `documents`, shuffled, each followed by `separator`, as data."""
     entry = find(key)
@@ -115,7 +144,7 @@ def _collection(
         with cache.filled(place) as folder:
             text = separator.join([*found, ""])
             (folder / path.name).write_bytes(text.encode())
-    parts = yield from tokenised(path, "auto", VOCABULARY, SHORTEST)
+    parts = yield from tokenised(path, tokeniser, VOCABULARY, SHORTEST)
     return TextData(
         key=key,
         title=entry.title,

@@ -132,7 +132,7 @@ def test_a_path_is_opened(tmp_path: Path) -> None:
     assert data.source == path
     assert data.key == str(path)
     assert run(catalogue.load(data.key)).to_json() == data.to_json()
-    assert run(catalogue.load(str(path), tokeniser="byte")).tokeniser.kind == "byte"
+    assert run(catalogue.load(f"{path}::byte")).tokeniser.kind == "byte"
 
 
 @pytest.mark.parametrize("name", ["shakespeer", ""])
@@ -183,3 +183,27 @@ def test_the_catalogue_is_light_to_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
+def test_a_name_may_say_the_kind_of_its_tokens(kind: str) -> None:
+    data = loaded(f"conversations::{kind}")
+    assert data.tokeniser.kind == kind
+    assert data.key == f"conversations::{kind}"
+    again = loaded(data.key)
+    assert again.held_out.tolist() == data.held_out.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("names", ("names", "auto")),
+        ("a b.txt::bpe", ("a b.txt", "bpe")),
+        ("C:\\texts\\x.txt", ("C:\\texts\\x.txt", "auto")),
+        ("x::other", ("x::other", "auto")),
+        ("::byte", ("", "byte")),
+    ],
+)
+def test_names_are_taken_apart_and_put_together(name: str, parts: tuple[str, str]) -> None:
+    assert catalogue.split_name(name) == parts
+    assert catalogue.with_tokens(*parts) == name
