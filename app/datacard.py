@@ -146,7 +146,10 @@ class DataCard(QWidget):
         return with_tokens(str(self.choice.currentData()), str(self.tokens.currentData()))
 
     def choose(self, name: str) -> None:
-        """Load `name` (a key or a path, perhaps with the kind of its tokens) and, if that succeeds, make it the choice."""
+        """Load `name` and, if that succeeds, make it the choice.
+
+        name: a key or a path, perhaps with the kind of its tokens.
+        """
         if self._job is not None:
             self._job.stop()
         self._point_at(name)
