@@ -10,10 +10,6 @@ import logging
 import os
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
-
 OLDEST = (3, 11)
 
 
@@ -58,7 +54,7 @@ def main(arguments: "list[str]") -> int:
     return window.main([sys.argv[0], *rest])
 
 
-def end(status: int) -> "NoReturn":
+def end(status: int) -> None:
     """End the process now. All is saved, and to take torch apart piece by piece takes seconds."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

@@ -1,8 +1,9 @@
 """The strip at the bottom: what is running, and what was said.
 
 Each running job has its title, its progress and its own cancel button. The
-newest message stands to the left; a click shows the last hundred. Nothing here
-ever asks a question: what can be taken back has an "Undo" beside it.
+newest message stands to the left for a while, and a grave one until it is read; a
+click shows the last hundred. Nothing here ever asks a question: what can be taken
+back has an "Undo" beside it.
 """
 
 import time
@@ -10,21 +11,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from PySide6.QtCore import QPoint, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QMoveEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QPoint, QTimer
+from PySide6.QtGui import QColor, QMoveEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QWidget,
 )
 
+from app.elided import Elided
 from app.i18n import _
 from app.pump import Listener, Pump
 from app.theme import theme
@@ -34,6 +34,7 @@ from engine.worker import Job
 
 KEPT = 100
 LOG_HEIGHT = 200
+SHOWN_MS = 8000  # what is not grave
 SHOWN_AFTER_MS = 400  # shorter jobs would only flicker
 
 
@@ -56,28 +57,6 @@ class Message(NamedTuple):
         return f"{time.strftime('%H:%M', time.localtime(self.when))}  {self.text}"
 
 
-class Elided(QLabel):
-    """One line of text that ends in dots where there is no room for all of it."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """Any width will do."""
-        return QSize(40, super().minimumSizeHint().height())
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """The text, shortened to the width."""
-        painter = QPainter(self)
-        text = self.text().replace("\n", " · ")
-        shown = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, self.width())
-        painter.setPen(self.palette().windowText().color())
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
-        painter.end()
-
-
 class JobRow(QWidget):
     """A running job: title, progress, cancel."""
 
@@ -85,7 +64,8 @@ class JobRow(QWidget):
         super().__init__(parent)
         self.job = job
         title = _(job.title)
-        self.title = QLabel(title)
+        self.title = Elided(title)
+        self.title.setToolTip(title)
         self.bar = QProgressBar()
         self.bar.setFixedWidth(90)
         self.bar.setRange(0, 1000)
@@ -127,13 +107,18 @@ class Strip(QFrame):
         self.messages: deque[Message] = deque(maxlen=KEPT)
         self.rows: dict[Job, JobRow] = {}
         self._action: Action | None = None
+        self._unread: Message | None = None
+        self._fade = QTimer(self)
+        self._fade.setSingleShot(True)
+        self._fade.timeout.connect(self.calm)
         self.log = QListWidget(self)
         self.log.setWordWrap(True)
         self.log.setSpacing(2)
         self.log.setAccessibleName(_("Messages"))
         self.log.hide()
-        self.newest = Elided()
+        self.newest = Elided(greedy=True)
         self.newest.setAccessibleName(_("Newest message"))
+        self.newest.clicked.connect(lambda: self.more.toggle())
         self.action = QPushButton()
         self.action.clicked.connect(self._act)
         self.action.hide()
@@ -167,19 +152,33 @@ class Strip(QFrame):
         return job
 
     def say(self, text: str, *, grave: bool = False, action: Action | None = None) -> None:
-        """Show a message; `action` stays beside it until the next one."""
+        """Show a message for a while; a grave one until it is read, which a click tells.
+
+        With an `action` beside it, it stays until the next one.
+        """
         message = Message(time.time(), text, grave)
         if len(self.messages) == KEPT:
             self.log.takeItem(0)
         self.messages.append(message)
         self.log.addItem(self._item(message))
         self.log.scrollToBottom()
+        if grave:
+            self._unread = message
         self._show(message, action)
+        if grave or action is not None:
+            self._fade.stop()
+        else:
+            self._fade.start(SHOWN_MS)
 
-    def _show(self, message: Message, action: Action | None) -> None:
-        self.newest.setText(message.line())
-        self.newest.setToolTip(message.text)
-        self.newest.setProperty("role", "warning" if message.grave else "faint")
+    def calm(self) -> None:
+        """What was said is out of date: show what is grave and unread, or nothing."""
+        self._fade.stop()
+        self._show(self._unread, None)
+
+    def _show(self, message: Message | None, action: Action | None) -> None:
+        self.newest.setText(message.line() if message else "")
+        self.newest.setToolTip(message.text if message else "")
+        self.newest.setProperty("role", "warning" if message and message.grave else "faint")
         self.newest.style().polish(self.newest)
         self._action = action
         self.action.setVisible(action is not None)
@@ -221,6 +220,9 @@ class Strip(QFrame):
             self.log.setParent(self.window())
         self._place_log()
         self.log.setVisible(shown)
+        if not shown:  # what stood there was read
+            self._unread = None
+            self.calm()
         self.log.raise_()
         self.log.scrollToBottom()
 

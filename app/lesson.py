@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QFont, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QDockWidget, QTextBrowser, QWidget
 
@@ -37,6 +37,18 @@ def read(name: str, language: str = "en", lessons: Path = LESSONS) -> Lesson:
     return Lesson(_("There is no lesson here yet."), {})
 
 
+class _Page(QTextBrowser):
+    """Wide enough to read in; narrower where the window is."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """About fifty letters."""
+        return QSize(340, 400)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """A column of a newspaper."""
+        return QSize(220, 100)
+
+
 class LessonDock(QDockWidget):
     """Shows one lesson, scrolled to where it was asked for."""
 
@@ -49,9 +61,8 @@ class LessonDock(QDockWidget):
         self._language = language
         self._name = ""
         self._lesson = Lesson("", {})
-        self.browser = QTextBrowser()
+        self.browser = _Page()
         self.browser.setOpenExternalLinks(True)
-        self.browser.setMinimumWidth(360)
         self.browser.setAccessibleName(_("Lesson"))
         self.browser.document().setDocumentMargin(16)
         self.setWidget(self.browser)

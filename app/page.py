@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
+    QScrollArea,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from app.i18n import _
+from app.i18n import _, ngettext
 from app.jobs import Strip, words_for
 from app.pictures import Pictures
 from app.plots import LossCurves
@@ -67,6 +68,7 @@ class ModelPage(QWidget):
         self.strip = strip
         self._training: Job | None = None
         self._estimating: Job | None = None
+        self._estimated: Any = None  # the settings that the estimate shown is of
         self._seen_train: Any = session.train
         self._curves_sent: dict[str, float] = {}
         self.transport = Transport()
@@ -89,7 +91,7 @@ class ModelPage(QWidget):
         left.setDocumentMode(True)
         left.addTab(self.setup, _("Setup"))
         left.addTab(self.runs, _("Runs"))
-        left.setMinimumWidth(250)
+        left.setMinimumWidth(200)
         self.left = left
         curves, layout = card(self.curves)
         layout.setContentsMargins(8, 6, 8, 6)
@@ -109,11 +111,16 @@ class ModelPage(QWidget):
         for splitter in (self.middle, self.columns, self.sampling.splitter):
             splitter.setHandleWidth(8)
             splitter.setChildrenCollapsible(False)
+        # Where even the narrowest columns find no room, one can scroll; the window never grows.
+        room = QScrollArea()
+        room.setWidgetResizable(True)
+        room.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        room.setWidget(self.columns)
         page = QVBoxLayout(self)
         page.setContentsMargins(10, 10, 10, 6)
         page.setSpacing(8)
         page.addWidget(self.transport)
-        page.addWidget(self.columns, 1)
+        page.addWidget(room, 1)
 
     def _connect(self) -> None:
         self.transport.train.connect(self.toggle)
@@ -217,6 +224,7 @@ class ModelPage(QWidget):
             self._take_settings()
         if self._estimating is not None:
             self._estimating.stop()
+        self.strip.calm()
         self._training = job = self.session.start(steps)
         self.strip.follow(job, lambda event: self._hear_training(job, event))
         self._show_state()
@@ -255,12 +263,15 @@ class ModelPage(QWidget):
             self._show_state()
             self._show_curves()
             self.pictures.refresh()
+            if self._estimated != self._settings():
+                self._estimate_soon.start()
 
     def _follow_reset(self, job: Job) -> None:
         def hear(event: Event) -> None:
             if isinstance(event, Ended):
                 self._take_settings()
                 self._show_new()
+                self.runs.refresh()
                 self._estimate_soon.start()
 
         self.strip.follow(job, hear)
@@ -272,6 +283,7 @@ class ModelPage(QWidget):
             self.setup.data.choose(session.data_name)
             self.transport.show_seed(session.seed)
             self._show_new()
+            self.runs.refresh()
             self.strip.say(_("Opened at step {step:,}").format(step=session.step))
 
     # --- settings
@@ -297,6 +309,9 @@ class ModelPage(QWidget):
             self.curves.set_units(self.session.model.units(data))
         self._settings_changed()
 
+    def _settings(self) -> Any:
+        return self.setup.data.name, self.setup.net.value(), self.setup.train.value()
+
     def _estimate(self) -> None:
         if self.session.status == "training" or self.setup.data.data is None:
             return
@@ -306,17 +321,20 @@ class ModelPage(QWidget):
         if problems:
             self.setup.show_estimate("\n".join(problems), wrong=True)
             return
-        setup = self.setup
-        job = self._estimating = self.session.estimate(setup.net.value(), setup.train.value())
-        self.strip.follow(job, lambda event: self._hear_estimate(job, event), listed=False)
+        settings = self._settings()
+        job = self._estimating = self.session.estimate(*settings[1:])
+        self.strip.follow(
+            job, lambda event: self._hear_estimate(job, settings, event), listed=False
+        )
 
-    def _hear_estimate(self, job: Job, event: Event) -> None:
+    def _hear_estimate(self, job: Job, settings: Any, event: Event) -> None:
         if job is not self._estimating or not isinstance(event, Ended):
             return
         self._estimating = None
         if event.error is not None:
             self.setup.show_estimate(words_for(event.error), wrong=True)
         elif event.reason == "finished":
+            self._estimated = settings
             self.setup.show_estimate(estimate_in_words(job.result))
 
     # --- what is shown
@@ -386,11 +404,15 @@ class ModelPage(QWidget):
 
 
 def estimate_in_words(found: dict[str, float]) -> str:
-    """``about 40 s · 12 MB · 210,000 parameters``."""
+    """``whole plan: about 40 s · 0.2 M parameters · 12 MB``."""
     if found["seconds"]:
-        first = _("about {duration}").format(duration=duration(found["seconds"]))
+        first = _("whole plan: about {duration}").format(duration=duration(found["seconds"]))
     else:
         first = _("{ms:.0f} ms a step").format(ms=1000 * found["seconds_per_step"])
     size = _("{megabytes:,.0f} MB").format(megabytes=max(1.0, found["bytes"] / 1e6))
-    count = _("{count:,} parameters").format(count=int(found["parameters"]))
-    return f"{first} · {size} · {count}"
+    count = int(found["parameters"])
+    if count < 100_000:
+        words = ngettext("{n:,} parameter", "{n:,} parameters", count).format(n=count)
+    else:
+        words = _("{millions:.1f} M parameters").format(millions=count / 1e6)
+    return f"{first} · {words} · {size}"

@@ -89,7 +89,9 @@ class ViewCard(QWidget):
 
     def say_empty(self, there: bool) -> None:
         """Nothing to see; `there`: whether there is a model that could be shown."""
-        if self.on_demand and there:
+        if self.view.invitation:
+            self.holder.clear(_(self.view.invitation))
+        elif self.on_demand and there:
             self.holder.clear(_("Press Show."))
         elif there:
             self.holder.clear(_("One moment…"))

@@ -77,18 +77,27 @@ def details_of(run: Run, now: float) -> str:
 class RunRow(QWidget):
     """Two lines: what it is, and how far it is."""
 
-    def __init__(self, title: str, details: str, tip: str, damaged: bool) -> None:
+    def __init__(
+        self, title: str, details: str, tip: str, *, damaged: bool = False, open_: bool = False
+    ) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 7, 10, 7)
         layout.setSpacing(1)
         first, second = QLabel(title), QLabel(details)
+        self.mark = QLabel(_("open now"))
+        self.mark.setStyleSheet("color: palette(highlight);")
+        self.mark.setVisible(open_)
         second.setProperty("role", "warning" if damaged else "faint")
         second.setWordWrap(damaged)
         for label in (first, second):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-            layout.addWidget(label)
+        head = QHBoxLayout()
+        head.addWidget(first, 1)
+        head.addWidget(self.mark)
+        layout.addLayout(head)
+        layout.addWidget(second)
         first.setEnabled(not damaged)
         self.setToolTip(tip)
 
@@ -171,19 +180,27 @@ class RunList(QWidget):
         return False
 
     def show_entries(self, entries: tuple[Entry, ...]) -> None:
-        """Show these; the selected one stays selected."""
+        """Show these; the selected one stays selected, and else the newest is."""
         current = self.current()
         now = time.time()
+        opened = {
+            each.run.id
+            for each in self.playground.sessions
+            if each.run and each.learner is not None
+        }
         self.list.clear()
         for entry in entries:
             if entry.run is not None and entry.run.model in self.models and entry.run.step:
-                row = RunRow(title_of(entry.run), details_of(entry.run, now), entry.run.id, False)
+                id_ = entry.run.id
+                row = RunRow(
+                    title_of(entry.run), details_of(entry.run, now), id_, open_=id_ in opened
+                )
                 item = self._add(row, entry.run)
-                if current is not None and current.id == entry.run.id:
+                if self.current() is None or (current is not None and current.id == id_):
                     self.list.setCurrentItem(item)
             elif entry.error is not None:
                 words = words_for(entry.error)
-                self._add(RunRow(_("Damaged run"), words, words, True), None)
+                self._add(RunRow(_("Damaged run"), words, words, damaged=True), None)
         self.empty.setVisible(self.list.count() == 0)
         self._enable()
 

@@ -6,6 +6,7 @@ on from there; step by step shows the distribution before each draw.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -105,7 +106,7 @@ class Sampling(QWidget):
         top.addWidget(self.live_title)
         top.addStretch(1)
         top.addWidget(self.live_step)
-        live, live_layout = card()
+        self.live_card, live_layout = card()
         live_layout.addLayout(top)
         live_layout.addWidget(self.live, 1)
         title = QLabel(_("Your sample"))
@@ -125,12 +126,12 @@ class Sampling(QWidget):
         own_layout.addWidget(self.problem)
         own_layout.addWidget(self.result, 1)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
-        self.splitter.addWidget(live)
+        self.splitter.addWidget(self.live_card)
         self.splitter.addWidget(own)
         self.splitter.setStretchFactor(0, 2)
         self.splitter.setStretchFactor(1, 5)
         self.splitter.setSizes([190, 460])
-        live.setVisible(self.session.model.watch is not None)
+        self.live_card.setVisible(self.session.model.watch is not None)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
@@ -229,13 +230,19 @@ class Sampling(QWidget):
             payload = event.payload
             if isinstance(payload, Tokens):
                 self._ids = payload.ids
-            self.strip.pump.draw((id(self), "sample"), lambda: self.result.show_payload(payload))
+            self.strip.pump.draw((id(self), "sample"), lambda: self._show(payload))
         elif isinstance(event, Ended):
             self._job = None
             if event.error is not None:
                 self._complain(words_for(event.error, N_("Sampling")))
             self.sampling.emit(False)
             self.enable()
+
+    def _show(self, payload: Any) -> None:
+        """Show a sample; what could come next belongs to the mode step by step alone."""
+        if isinstance(payload, Tokens) and payload.next and not self.by_step.isChecked():
+            payload = replace(payload, next=())
+        self.result.show_payload(payload)
 
     def _complain(self, words: str) -> None:
         self.problem.setText(words)
@@ -246,8 +253,12 @@ class Sampling(QWidget):
         words = _("Start again") if by_step else _("Generate")
         self.generate_button.set_text(words)
         self.generate_button.setAccessibleName(words)
+        # Text and list need the room: the live sample makes way meanwhile.
+        self.live_card.setVisible(self.session.model.watch is not None and not by_step)
         if by_step:
             self.show_next()
+        elif self.result.payload is not None:
+            self._show(self.result.payload)
 
     def _changed(self, name: str, value: object) -> None:
         """Step by step, the distribution follows the knobs at once."""

@@ -73,6 +73,7 @@ class Setup(QScrollArea):
         self.preset_help = self._note("faint")
         self.estimate = self._note("faint")
         self.estimate.setAccessibleName(_("Estimate"))
+        self.estimate.hide()
         self.restart = QFrame()
         self._lay_out(len(family.models) > 1, _(model.summary))
         self.model.activated.connect(self._choose_model)
@@ -170,6 +171,7 @@ class Setup(QScrollArea):
         self.estimate.setProperty("role", "warning" if wrong else "faint")
         self.estimate.style().polish(self.estimate)
         self.estimate.setText(words)
+        self.estimate.setVisible(bool(words))
 
     def follow(self, status: str) -> None:
         """Show what goes with "empty", "training" or "paused"."""

@@ -3,19 +3,24 @@
 import math
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QProgressBar,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from app.elided import Elided
 from app.i18n import _, ngettext
 from app.icons import IconButton
 from engine.events import Progress
+
+ROOMY, NARROWEST = 940, 690  # pixels
 
 
 def duration(seconds: float) -> str:
@@ -40,24 +45,25 @@ class Readout(QWidget):
 
     def __init__(self, name: str, width: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.value = QLabel("–")
+        self.value = Elided("–")
         self.value.setProperty("role", "heading")
-        self.name = QLabel(name)
+        self.name = Elided(name)
         self.name.setProperty("role", "faint")
-        self.setMinimumWidth(width)
+        self.roomy = width
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         for label in (self.value, self.name):
-            label.setTextFormat(Qt.TextFormat.PlainText)
             layout.addWidget(label)
 
     def show_value(self, value: str, name: str | None = None) -> None:
         """Another value, and another name where one is given."""
         if value != self.value.text():
             self.value.setText(value)
+            self.value.setToolTip(value)
         if name is not None and name != self.name.text():
             self.name.setText(name)
+            self.name.setToolTip(name)
 
 
 class Transport(QFrame):
@@ -132,8 +138,31 @@ class Transport(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.setSpacing(0)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
+        self._fit(self.width())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """As narrow as it is with icons alone."""
+        return QSize(NARROWEST, self.sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """With less room, icons stand alone and numbers move together."""
+        super().resizeEvent(event)
+        self._fit(event.size().width())
+
+    def _fit(self, width: int) -> None:
+        roomy = width >= ROOMY
+        for button, words in (
+            (self.reset_button, _("Reset")),
+            (self.step_button, _("Step")),
+            (self.more_button, _("steps")),
+        ):
+            button.set_text(words if roomy else "")
+        self.seed.setVisible(roomy)
+        for readout in (self.steps, self.loss, self.speed, self.left):
+            readout.setFixedWidth(readout.roomy if roomy else readout.roomy * 2 // 3)
 
     def show_status(self, status: str, begun: bool = False) -> None:
         """ "empty", "training" or "paused"; `begun`: whether there are steps already."""

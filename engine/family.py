@@ -163,6 +163,7 @@ class View:
     knobs: what a person can set about it; the window shows them above the picture.
     every: redrawn each so many seconds while training; None means only on demand.
     companions: keys of other models whose runs are wanted for comparison.
+    invitation: what to do before there is something to show, where that is not plain.
     """
 
     key: str
@@ -172,6 +173,7 @@ class View:
     knobs: type = NoKnobs
     every: float | None = None
     companions: tuple[str, ...] = ()
+    invitation: str = ""
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.elided import Elided
 from app.i18n import _
 from app.theme import Palette, blend, theme
 from engine.payloads import Alternative, Tokens
@@ -328,6 +329,8 @@ class _Canvas(QAbstractScrollArea):
         self._glyphs: dict[str, Glyphs] = {}
         self._widths: list[int] = []
         self._room = 0
+        self._following = True  # the end, unless the person has scrolled up
+        self._fitting = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -336,7 +339,7 @@ class _Canvas(QAbstractScrollArea):
         self.line_height = self._metrics.height() + 8
         self.viewport().setMouseTracking(True)
         self.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setMinimumHeight(3 * self.line_height + 2 * MARGIN)
+        self.setMinimumHeight(2 * self.line_height + 2 * MARGIN)
         self.setAccessibleName(_("Text, token by token"))
         popup.list.chosen.connect(self._choose)
 
@@ -344,8 +347,6 @@ class _Canvas(QAbstractScrollArea):
         """Show `tokens`; what they share with the text before is neither laid out nor drawn."""
         old, self.tokens = self.tokens, tokens
         same = _common_prefix(old, tokens)
-        bar = self.verticalScrollBar()
-        at_end = bar.value() >= bar.maximum() - self.line_height
         self._widths[same:] = [self._glyphs_of(piece).width for piece in tokens.pieces[same:]]
         line = self.flow.lay(tokens.pieces, self._widths, same, self._room)
         if old.kept != tokens.kept or not _same_probabilities(old, tokens, same):
@@ -354,11 +355,7 @@ class _Canvas(QAbstractScrollArea):
             self.hovered = self.selected = -1
             self.popup.close_list()
         self._fit_scroll_bar()
-        if at_end and same:
-            bar.setValue(bar.maximum())
-        elif not same:
-            bar.setValue(0)
-        top = MARGIN + line * self.line_height - bar.value()
+        top = MARGIN + line * self.line_height - self.verticalScrollBar().value()
         self.viewport().update(0, top, self.viewport().width(), self.viewport().height())
 
     def place_of(self, token: int) -> QRect:
@@ -452,6 +449,9 @@ class _Canvas(QAbstractScrollArea):
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:  # noqa: N802
         """Move what is painted instead of painting it again."""
+        if not self._fitting:
+            bar = self.verticalScrollBar()
+            self._following = bar.value() >= bar.maximum() - self.line_height
         self._hover(-1)
         self.popup.close_list()
         self.viewport().scroll(dx, dy)
@@ -587,7 +587,12 @@ class _Canvas(QAbstractScrollArea):
         bar = self.verticalScrollBar()
         bar.setPageStep(self.viewport().height())
         bar.setSingleStep(self.line_height)
+        self._fitting = True
         bar.setRange(0, max(0, height - self.viewport().height()))
+        self._following = self._following or not bar.maximum()
+        if self._following:
+            bar.setValue(bar.maximum())
+        self._fitting = False
 
     def _glyphs_of(self, piece: str) -> Glyphs:
         known = self._glyphs.get(piece)
@@ -693,22 +698,37 @@ class _Popup(QFrame):
 
 
 class _Legend(QWidget):
-    """The scale of the tints."""
+    """The scale of the tints: given | unlikely ▭ likely. The bar gives way, words do not."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(self.fontMetrics().height() + 6)
+        self.words = (_("given"), _("unlikely"), _("likely"))
         self.setAccessibleName(_("Tokens are tinted from unlikely (orange) to likely (blue)"))
         self.setToolTip(_("How likely the model thought each token that was drawn"))
 
+    def _besides_bar(self) -> int:
+        """The width of everything but the bar."""
+        words = sum(map(self.fontMetrics().horizontalAdvance, self.words))
+        return MARGIN + 18 + words + 7 + 14 + 7 + 7 + 2
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """All words, and a short bar."""
+        return QSize(self._besides_bar() + 24, self.height())
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """All words, and the whole bar."""
+        return QSize(self._besides_bar() + 96, self.height())
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """given | unlikely ▭ likely."""
+        """From left to right."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         palette = theme().palette
         metrics = self.fontMetrics()
-        height, bar_width = self.height(), 96
+        height = self.height()
+        bar_width = max(24, min(96, self.width() - self._besides_bar()))
         middle = Qt.AlignmentFlag.AlignVCenter
         faint = QColor(palette.faint)
 
@@ -721,14 +741,15 @@ class _Legend(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(blend(palette.faint, palette.panel, 0.22))
         painter.drawRoundedRect(MARGIN, height // 2 - 6, 12, 12, 3, 3)
-        x = word(MARGIN + 18, _("given")) + 14
-        x = word(x, _("unlikely"))
+        given, unlikely, likely = self.words
+        x = word(MARGIN + 18, given) + 14
+        x = word(x, unlikely)
         gradient = QLinearGradient(x, 0, x + bar_width, 0)
         for step in range(9):
             gradient.setColorAt(step / 8, tint((step / 8) ** 2))
         painter.setBrush(gradient)
         painter.drawRoundedRect(x, height // 2 - 6, bar_width, 12, 3, 3)
-        word(x + bar_width + 7, _("likely"))
+        word(x + bar_width + 7, likely)
         painter.end()
 
 
@@ -747,7 +768,7 @@ class TokenChips(QWidget):
         self.popup = _Popup(self)
         self.canvas = _Canvas(self.popup, self)
         self.canvas.regenerate.connect(self.regenerate)
-        self.speed = QLabel()
+        self.speed = Elided()
         self.speed.setProperty("role", "faint")
         self.next_title = QLabel(_("Next token: click one to write it"))
         self.next_title.setProperty("role", "faint")
@@ -757,15 +778,16 @@ class TokenChips(QWidget):
         self.caption.setProperty("role", "faint")
         self.caption.setWordWrap(True)
         below = QHBoxLayout()
-        below.addWidget(_Legend(), 1)
+        self.legend = _Legend()
+        below.addWidget(self.legend, 1)
         below.addWidget(self.speed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        layout.addWidget(self.canvas, 3)
+        layout.addWidget(self.canvas, 4)
         layout.addLayout(below)
         layout.addWidget(self.next_title)
-        layout.addWidget(self.next_list, 2)
+        layout.addWidget(self.next_list, 5)
         layout.addWidget(self.caption)
         for each in (self.next_title, self.next_list, self.caption):
             each.hide()

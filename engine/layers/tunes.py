@@ -61,4 +61,8 @@ LISTEN = View(
     caption=N_("Trained on tunes, the newest sample can be heard, and saved as WAV or MIDI."),
     make=listen,
     knobs=TuneKnobs,
+    invitation=N_(
+        "To hear what a model has learned: train it on Folk tunes, generate, then press Show. "
+        "Or type a tune into ABC."
+    ),
 )

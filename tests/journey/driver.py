@@ -112,7 +112,7 @@ class Answers(QObject):
 
 
 def run() -> int:
-    """Open the program; the exit status."""
+    """Open the program; its exit status."""
     application = QApplication([sys.argv[0]])
     answers = Answers(int(sys.argv[1]))
     # What this test runs in has what the program needs: setting up has tests of its own.
@@ -123,4 +123,4 @@ def run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    main.end(run())
