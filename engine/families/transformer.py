@@ -564,8 +564,8 @@ MODEL = Model(
             "three-minutes",
             N_("Three minutes"),
             N_("Sized and scheduled for three minutes on one core."),
-            NetKnobs(layers=4, heads=4, head_width=24, context=96, ngrams=16384),
-            with_defaults(TrainKnobs, steps=0, seconds=180.0, learning_rate=4e-3),
+            NetKnobs(layers=3, heads=4, head_width=24, context=96, ngrams=16384),
+            with_defaults(TrainKnobs, steps=0, seconds=180.0, learning_rate=6e-3, average=0.995),
         ),
         Preset(
             "nanogpt",
