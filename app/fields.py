@@ -30,6 +30,7 @@ from engine.knobs import Knob, KnobError
 
 SLIDER_RANGE = 10.0  # a wider linear range is better typed than dragged
 MOST_LINES = 5
+FRAME = 16  # pixels above and below the lines of a text
 
 
 class Field(Protocol):
@@ -104,8 +105,8 @@ class NumberField(QAbstractSpinBox):
         self.set_value(knob.default)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """Room for eight digits and the arrows."""
-        return QSize(self.fontMetrics().horizontalAdvance("0") * 8 + 30, 28)
+        """Room for seven digits and the arrows."""
+        return QSize(self.fontMetrics().horizontalAdvance("0") * 7 + 30, 28)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """The same."""
@@ -287,9 +288,9 @@ class TextField(QPlainTextEdit):
         self.setAcceptDrops(False)  # a dropped file is for the window
         self.setTabChangesFocus(True)
         self._hint = _(knob.help)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(3)
+        self.most_lines = MOST_LINES
         self._silent = False
         self.set_value(knob.default)
         self.textChanged.connect(self._typed)
@@ -316,8 +317,20 @@ class TextField(QPlainTextEdit):
             self.edited.emit()
 
     def _grow(self) -> None:
-        lines = max(1, min(round(self.document().size().height()), MOST_LINES))
-        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 20)
+        """As many whole lines as there are, up to the most."""
+        wanted = max(1, round(self.document().size().height()))
+        policy = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(
+            policy.ScrollBarAsNeeded if wanted > self.most_lines else policy.ScrollBarAlwaysOff
+        )
+        # Of a line that has no room, nothing is shown at all.
+        self.setViewportMargins(0, 0, 0, 3 if wanted > self.most_lines else 0)
+        lines = min(wanted, self.most_lines)
+        # A line is as high as its letters need, which in some languages is less than the font's.
+        spacing = self.fontMetrics().lineSpacing()
+        layout = self.document().firstBlock().layout()
+        line = math.ceil(layout.lineAt(0).height()) if layout.lineCount() else spacing
+        self.setFixedHeight(max(lines * line, spacing) + FRAME)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Another font needs another height."""

@@ -57,6 +57,8 @@ class KnobRow(QWidget):
             self.badge.setToolTip(_("Live: can be changed while it trains"))
             head.addWidget(self.badge)
         above = isinstance(self.field, TextField) and shape != "line"
+        if isinstance(self.field, TextField) and shape == "line":
+            self.field.most_lines = 3  # the picture below needs the room
         if shape != "line" and not isinstance(self.field, TextField):
             head.addStretch(1)
         layout = QVBoxLayout(self)

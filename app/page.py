@@ -91,7 +91,6 @@ class ModelPage(QWidget):
         left.setDocumentMode(True)
         left.addTab(self.setup, _("Setup"))
         left.addTab(self.runs, _("Runs"))
-        left.setMinimumWidth(200)
         self.left = left
         curves, layout = card(self.curves)
         layout.setContentsMargins(8, 6, 8, 6)

@@ -99,7 +99,9 @@ class ViewCard(QWidget):
             self.holder.clear(_("The picture appears with the first step of training."))
 
     def complain(self, words: str) -> None:
-        """Show why there is no picture; an empty text takes it away."""
+        """Show why there is no picture, and nothing besides; an empty text takes it away."""
+        if words and self.holder.payload is None:
+            self.holder.clear("")
         self.problem.setText(words)
         self.problem.setVisible(bool(words))
 

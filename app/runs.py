@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.elided import Elided
 from app.i18n import _, ngettext
 from app.jobs import Action, Strip, words_for
 from engine.events import Ended, Event
@@ -84,7 +85,7 @@ class RunRow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 7, 10, 7)
         layout.setSpacing(1)
-        first, second = QLabel(title), QLabel(details)
+        first, second = Elided(title), QLabel(details)
         self.mark = QLabel(_("open now"))
         self.mark.setStyleSheet("color: palette(highlight);")
         self.mark.setVisible(open_)
@@ -259,11 +260,8 @@ class RunList(QWidget):
         self.list.addItem(item)
         self.list.setItemWidget(item, row)
         width = max(self.list.viewport().width(), 200)
-        item.setSizeHint(row.sizeHint().expandedTo(row.minimumSizeHint()))
-        if row.hasHeightForWidth():
-            size = item.sizeHint()
-            size.setHeight(row.heightForWidth(width))
-            item.setSizeHint(size)
+        height = row.heightForWidth(width) if row.hasHeightForWidth() else row.sizeHint().height()
+        item.setSizeHint(QSize(0, height))  # as wide as the list
         return item
 
     def _hear(self, job: Job, event: Event) -> None:

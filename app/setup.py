@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -66,6 +66,11 @@ class Setup(QScrollArea):
         self.model.setCurrentIndex(self.model.findData(model.key))
         self.preset = QComboBox()
         self.preset.setAccessibleName(_("Preset"))
+        for box in (self.model, self.preset):
+            box.setMinimumContentsLength(12)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
         for preset in model.presets:
             self.preset.addItem(_(preset.title), preset)
             index = self.preset.count() - 1
@@ -75,6 +80,7 @@ class Setup(QScrollArea):
         self.estimate.setAccessibleName(_("Estimate"))
         self.estimate.hide()
         self.restart = QFrame()
+        self.inside = QWidget()
         self._lay_out(len(family.models) > 1, _(model.summary))
         self.model.activated.connect(self._choose_model)
         self.preset.activated.connect(self._take_preset)
@@ -84,6 +90,11 @@ class Setup(QScrollArea):
                 lambda name, value, part=part: self._knob_changed(part, name, value)
             )
         self._name_preset()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """As wide as the widest setting, since one scrolls only up and down."""
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(self.inside.minimumSizeHint().width() + bar, 100)
 
     def _note(self, role: str) -> QLabel:
         label = QLabel()
@@ -96,8 +107,7 @@ class Setup(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        inside = QWidget()
-        column = QVBoxLayout(inside)
+        column = QVBoxLayout(self.inside)
         column.setContentsMargins(2, 10, 12, 10)
         column.setSpacing(8)
         about = self._note("faint")
@@ -122,7 +132,7 @@ class Setup(QScrollArea):
         column.addWidget(heading(_("Network")))
         column.addWidget(self.net)
         column.addStretch(1)
-        self.setWidget(inside)
+        self.setWidget(self.inside)
 
     def _restart_note(self) -> QFrame:
         note = self._note("warning")

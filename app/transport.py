@@ -20,7 +20,7 @@ from app.i18n import _, ngettext
 from app.icons import IconButton
 from engine.events import Progress
 
-ROOMY, NARROWEST = 940, 690  # pixels
+NARROWEST, WORDS, ROOMY = 740, 1000, 1060  # pixels: icons alone, words beside, the seed too
 
 
 def duration(seconds: float) -> str:
@@ -41,15 +41,15 @@ def rate(per_second: float) -> str:
 
 
 class Readout(QWidget):
-    """A number with its name below."""
+    """A number with its name below; so many pixels wide, or where room is short `narrow`."""
 
-    def __init__(self, name: str, width: int, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, width: int, narrow: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.value = Elided("–")
         self.value.setProperty("role", "heading")
         self.name = Elided(name)
         self.name.setProperty("role", "faint")
-        self.roomy = width
+        self.widths = (narrow, width)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -86,7 +86,7 @@ class Transport(QFrame):
         )
         self.train_button = IconButton("play", _("Train"), text=_("Train"), role="primary")
         self.train_button.setIconSize(QSize(22, 22))
-        self.train_button.setMinimumWidth(132)
+        self.train_button.setMinimumWidth(self._widest(_("Train"), _("Pause"), _("Continue")))
         self.step_button = IconButton(
             "skip-next", _("Step"), text=_("Step"), tip=_("Take one training step (S)")
         )
@@ -94,7 +94,6 @@ class Transport(QFrame):
         self.count.setRange(1, 1_000_000)
         self.count.setValue(100)
         self.count.setSingleStep(100)
-        self.count.setFixedWidth(84)
         self.count.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.count.setMinimumHeight(28)
         self.count.setAccessibleName(_("Further steps"))
@@ -102,10 +101,10 @@ class Transport(QFrame):
         self.dice_button = IconButton("dice-5-outline", _("New seed"))
         self.seed = QLabel()
         self.seed.setProperty("role", "faint")
-        self.steps = Readout(_("step"), 70)
-        self.loss = Readout(_("loss"), 150)
-        self.speed = Readout(_("steps/s"), 60)
-        self.left = Readout(_("time left"), 84)
+        self.steps = Readout(_("step"), 70, 46)
+        self.loss = Readout(_("loss"), 150, 86)
+        self.speed = Readout(_("steps/s"), 60, 50)
+        self.left = Readout(_("time left"), 100, 84)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -153,16 +152,26 @@ class Transport(QFrame):
         self._fit(event.size().width())
 
     def _fit(self, width: int) -> None:
-        roomy = width >= ROOMY
-        for button, words in (
+        words = width >= WORDS
+        for button, name in (
             (self.reset_button, _("Reset")),
             (self.step_button, _("Step")),
             (self.more_button, _("steps")),
         ):
-            button.set_text(words if roomy else "")
-        self.seed.setVisible(roomy)
+            button.set_text(name if words else "")
+        self.count.setFixedWidth(84 if words else 72)
+        self.seed.setVisible(width >= ROOMY)
         for readout in (self.steps, self.loss, self.speed, self.left):
-            readout.setFixedWidth(readout.roomy if roomy else readout.roomy * 2 // 3)
+            readout.setFixedWidth(readout.widths[words])
+
+    def _widest(self, *words: str) -> int:
+        """How wide the large button has to be for any of these, so that it never jumps."""
+        self.train_button.ensurePolished()
+        found = 0
+        for each in words:
+            self.train_button.set_text(each)
+            found = max(found, self.train_button.sizeHint().width())
+        return found
 
     def show_status(self, status: str, begun: bool = False) -> None:
         """ "empty", "training" or "paused"; `begun`: whether there are steps already."""

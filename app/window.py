@@ -324,7 +324,7 @@ class MainWindow(QMainWindow):
         self.pump.stop()
         self.hide()
         if self.playground is not None and not self.playground.close(CLOSE_SECONDS):
-            log.warning("not everything was saved within %.1f s of closing", CLOSE_SECONDS)
+            log.error("not everything was saved within %.1f s of closing", CLOSE_SECONDS)
 
 
 def native_name(language: str) -> str:

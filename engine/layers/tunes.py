@@ -13,6 +13,8 @@ from engine.knobs import knob
 from engine.payloads import Sound, Tokens
 from engine.phrases import N_, PlaygroundError
 
+TUNES = "tunes"  # the data set that such models learn from
+
 
 @dataclass(frozen=True)
 class TuneKnobs:
@@ -48,6 +50,10 @@ def listen(trained: Trained, knobs: TuneKnobs) -> Drawing:
     while thread.is_alive():
         thread.join(0.002)
         yield None
+    if errors and not knobs.abc and trained.data.key != TUNES:
+        raise PlaygroundError(
+            N_("the newest sample is no tune: train on Folk tunes, generate, then listen")
+        ) from errors[0]
     if errors:
         raise errors[0]
     if not sounds:

@@ -206,7 +206,7 @@ def _load(name: str) -> Generator[Progress, None, ToyData]:
 
 def _entry(key: str, title: str) -> catalogue.DataSet:
     summary = N_("The number {key}.", key=key)
-    return catalogue.DataSet(key, N_(title), summary, "toy", N_("our own"), lambda: _load(key))  # type: ignore[arg-type,return-value]
+    return catalogue.DataSet(key, N_(title), summary, "toy", N_("our own"), lambda _as: _load(key))  # type: ignore[arg-type, return-value]
 
 
 def write(form: KnobForm, name: str, text: str, *, take: bool = False) -> None:

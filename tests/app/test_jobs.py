@@ -114,6 +114,39 @@ def test_an_action_stays_beside_its_message_and_runs_once(qtbot: QtBot, strip: S
     assert not strip.action.isVisible()
 
 
+def test_a_message_fades_and_a_grave_one_stays_until_it_is_read(
+    qtbot: QtBot, strip: Strip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SHOWN_MS", 50)
+    strip.say("Ready")
+    qtbot.waitUntil(lambda: strip.newest.text() == "")
+    strip.say("disk full", grave=True)
+    strip.say("Opened")
+    assert "Opened" in strip.newest.text()
+    qtbot.waitUntil(lambda: "disk full" in strip.newest.text())
+    assert strip.newest.property("role") == "warning"
+    strip.calm()
+    assert "disk full" in strip.newest.text()
+    QTest.mouseClick(strip.newest, Qt.MouseButton.LeftButton)
+    assert strip.log.isVisible()
+    QTest.mouseClick(strip.newest, Qt.MouseButton.LeftButton)
+    assert strip.newest.text() == ""
+    assert len(strip.messages) == 3
+
+
+def test_many_jobs_do_not_make_the_strip_wider(
+    qtbot: QtBot, strip: Strip, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SHOWN_AFTER_MS", 0)
+    running = [strip.follow(worker.submit(forever, "A job with a long title " * 9)) for _ in "abc"]
+    qtbot.waitUntil(lambda: len(strip.rows) == 3)
+    qtbot.waitUntil(lambda: all(row.bar.isVisible() for row in strip.rows.values()))
+    assert strip.minimumSizeHint().width() < 700
+    for job in running:
+        job.stop()
+    qtbot.waitUntil(lambda: not strip.rows)
+
+
 def test_the_last_messages_are_kept_and_shown_on_a_click(qtbot: QtBot, strip: Strip) -> None:
     for number in range(KEPT + 20):
         strip.say(f"message {number}")

@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.page import ModelPage
-from app.runs import RunList, ago, details_of, title_of
+from app.runs import RunList, RunRow, ago, details_of, title_of
 from app.tab import FamilyTab
 from engine import session
 from engine.store import Run
@@ -49,6 +49,30 @@ def test_a_run_is_opened_and_trained_on(qtbot: QtBot, trained: ModelPage) -> Non
     qtbot.waitUntil(lambda: trained.sampling.result.payload is not None)
     trained.more(5)
     qtbot.waitUntil(lambda: trained.session.status == "paused" and trained.session.step == 25)
+
+
+def test_the_newest_is_chosen_and_the_open_one_is_marked(qtbot: QtBot, trained: ModelPage) -> None:
+    trained.reset()
+    qtbot.waitUntil(lambda: trained.session.status == "empty")
+    trained.more(7)
+    qtbot.waitUntil(lambda: trained.session.status == "paused" and trained.session.step == 7)
+    runs = show(qtbot, trained, 2)
+    newest = runs.current()
+    assert newest is not None
+    assert newest.step == 7
+    assert runs.open_button.isEnabled()
+
+    def marked() -> list[bool]:
+        rows = (runs.list.itemWidget(runs.list.item(i)) for i in range(runs.list.count()))
+        return [isinstance(row, RunRow) and row.mark.isVisible() for row in rows]
+
+    assert marked() == [True, False]
+    runs.list.setCurrentRow(1)
+    runs.open_current()
+    qtbot.waitUntil(lambda: marked() == [False, True])
+    current = runs.current()
+    assert current is not None
+    assert current.step == 20
 
 
 def test_a_run_of_the_other_model_opens_on_its_page(qtbot: QtBot, tab: FamilyTab) -> None:

@@ -1,6 +1,7 @@
 """A tab is built from declarations alone: every control of a family nobody has seen before."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -8,10 +9,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from app import i18n
+from app.fields import TextField
 from app.page import ModelPage, estimate_in_words
 from app.special.chips import TokenChips
 from app.tab import FamilyTab
-from app.transport import duration
+from app.transport import NARROWEST, ROOMY, WORDS, Transport, duration
 from engine.payloads import Bars, Curve, Heatmap, Tokens
 from tests.app import fake
 
@@ -99,6 +102,17 @@ def test_a_bad_file_is_told_and_the_old_data_stays(qtbot: QtBot, page: ModelPage
     assert "bad.bin" in page.strip.messages[-1].text
     assert page.session.data_name == card.choice.currentData() == "one"
     assert card.choice.count() == 2
+
+
+def test_train_before_the_estimate_leaves_no_gap_and_a_pause_brings_it(
+    qtbot: QtBot, page: ModelPage
+) -> None:
+    page.train()
+    assert not page.setup.estimate.isVisible()
+    qtbot.waitUntil(lambda: page.session.step > 5)
+    page.pause()
+    qtbot.waitUntil(lambda: "4 parameters" in page.setup.estimate.text())
+    assert page.setup.estimate.isVisible()
 
 
 # --- training
@@ -256,6 +270,20 @@ def test_a_view_on_demand_waits_for_show(qtbot: QtBot, trained: ModelPage) -> No
     qtbot.waitUntil(lambda: isinstance(card.holder.payload, Curve))
 
 
+def test_a_fault_is_told_without_an_invitation_beside_it(
+    qtbot: QtBot, trained: ModelPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = trained.pictures.cards["curve"]
+    trained.pictures.tabs.setCurrentIndex(1)
+    assert card.holder.label.text() == "Press Show."
+    card.complain("no tune")
+    assert card.problem.isVisible()
+    assert card.holder.label.text() == ""
+    monkeypatch.setattr(card, "view", replace(card.view, invitation="train on tunes first"))
+    card.say_empty(True)
+    assert card.holder.label.text() == "train on tunes first"
+
+
 def test_a_paused_model_is_drawn_when_a_view_is_chosen(qtbot: QtBot, trained: ModelPage) -> None:
     trained.pictures.tabs.setCurrentIndex(2)
     card = trained.pictures.cards["bars"]
@@ -380,6 +408,22 @@ def test_stepping_gives_the_same_text_as_the_whole(qtbot: QtBot, trained: ModelP
     assert tokens(trained).next
 
 
+def test_what_could_come_next_goes_with_the_mode(qtbot: QtBot, trained: ModelPage) -> None:
+    sampling = trained.sampling
+    click(qtbot, sampling.by_step)
+    qtbot.waitUntil(lambda: sampling.result.payload is not None and bool(tokens(trained).next))
+    chips = sampling.result.currentWidget()
+    assert isinstance(chips, TokenChips)
+    assert chips.next_list.isVisible()
+    assert not sampling.live_card.isVisible()
+    click(qtbot, sampling.next_button)
+    click(qtbot, sampling.by_step)  # before the token that was asked for is there
+    qtbot.waitUntil(lambda: sampling._job is None and not trained.strip.pump.busy)
+    assert not chips.next_list.isVisible()
+    assert not chips.next_title.isVisible()
+    assert sampling.live_card.isVisible()
+
+
 def test_step_by_step_the_distribution_follows_the_knobs(qtbot: QtBot, trained: ModelPage) -> None:
     click(qtbot, trained.sampling.by_step)
     qtbot.waitUntil(lambda: trained.sampling.result.payload is not None)
@@ -408,6 +452,42 @@ def test_one_can_sample_and_look_while_it_trains(qtbot: QtBot, page: ModelPage) 
     qtbot.waitUntil(paused(page))
 
 
+# --- where there is little room
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_the_transport_bar_fits_at_every_width(qtbot: QtBot, language: str) -> None:
+    i18n.use(language)
+    try:
+        bar = Transport()
+    finally:
+        i18n.use("en")
+    qtbot.addWidget(bar)
+    bar.show()
+    bar.show_numbers(123_456, 1234.5, "nats per character")
+    for status in ("training", "paused"):
+        bar.show_status(status, True)
+        for width in (NARROWEST, WORDS, ROOMY, 1900):
+            bar.resize(width, bar.sizeHint().height())
+            layout = bar.layout()
+            assert layout is not None
+            layout.activate()
+            assert layout.minimumSize().width() <= width
+            assert bar.seed.isVisible() == (width >= ROOMY)
+
+
+def test_every_line_of_a_text_is_whole(qtbot: QtBot, trained: ModelPage) -> None:
+    field = trained.sampling.form.rows["prompt"].field
+    assert isinstance(field, TextField)
+    for lines in range(1, 9):
+        field.setPlainText("\n".join("abcdefgh"[:lines]))
+        spacing = field.fontMetrics().lineSpacing()
+        shown, rest = divmod(field.viewport().height() - 3, spacing)
+        assert shown == min(lines, field.most_lines)
+        assert rest == (0 if lines > field.most_lines else 3)
+        assert field.verticalScrollBar().isVisible() == (lines > field.most_lines)
+
+
 # --- small things
 
 
@@ -433,4 +513,4 @@ def test_words_for_times_and_estimates() -> None:
     words = estimate_in_words(
         {"seconds": 40.0, "seconds_per_step": 0.01, "bytes": 12e6, "parameters": 210_000}
     )
-    assert words == "about 40 s · 12 MB · 210,000 parameters"
+    assert words == "whole plan: about 40 s · 0.2 M parameters · 12 MB"

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QTimer, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import window as window_module
 from app.page import ModelPage
+from app.special.chips import TokenChips
 from app.start import Faults, Interrupts
 from app.theme import theme
 from app.welcome import Welcome
@@ -65,10 +66,14 @@ def test_it_is_painted_first_and_then_ready(tmp_path: Path) -> None:
         "    if event == 'ready':\n"
         "        window.QApplication.instance().closeAllWindows()\n"
         "window.trace = then_quit\n"
-        "sys.exit(window.main(['main.py', '--trace-start', '--runs-dir', sys.argv[1]]))\n"
+        "import atexit, main\n"
+        "atexit.register(print, 'taken apart')\n"
+        "main.end(window.main(['main.py', '--trace-start', '--runs-dir', sys.argv[1]]))\n"
     )
+    (files := tmp_path / "files").mkdir()
     environment = os.environ | {
         "PLAYGROUND_T0": str(time.time()),
+        "TMPDIR": str(files),
         "XDG_CONFIG_HOME": str(tmp_path),
         "QT_QPA_PLATFORM": "offscreen",
     }
@@ -85,6 +90,7 @@ def test_it_is_painted_first_and_then_ready(tmp_path: Path) -> None:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["event"] for event in events] == ["first_paint", "ready"]
     assert 0 < events[0]["ms"] < events[1]["ms"]
+    assert not list(files.iterdir()), "something was left behind"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
@@ -185,34 +191,83 @@ def test_alt_and_a_number_choose_the_tab(
 
 
 def drop(window: MainWindow, target: QWidget, path: Path) -> bool:
-    """Let go of a file over `target`; whether anybody took it."""
+    """Let go of a file over `target`, as the desktop tells it; whether it was taken."""
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
-    place = target.rect().center()
-    copy, left, none = (
-        Qt.DropAction.CopyAction,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
+    place = target.mapTo(window, target.rect().center())
+    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton)
+    plain = Qt.KeyboardModifier.NoModifier
+    events = (
+        QDragEnterEvent(place, *how, plain),
+        QDragMoveEvent(place, *how, plain),
+        QDropEvent(QPointF(place), *how, plain),
     )
-    widget: QWidget | None = target
-    while widget is not None and not widget.acceptDrops():
-        widget = widget.parentWidget()
-    assert widget is window, f"{widget} would swallow the file"
-    enter = QDragEnterEvent(place, copy, data, left, none)
-    QApplication.sendEvent(window, enter)
-    event = QDropEvent(QPointF(place), copy, data, left, none)
-    QApplication.sendEvent(window, event)
-    return enter.isAccepted() and event.isAccepted()
+    for event in events:
+        QApplication.sendEvent(window.windowHandle(), event)
+    return all(event.isAccepted() for event in events)
 
 
 def test_a_file_dropped_anywhere_becomes_the_data(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
     page = page_of(window)
-    path = tmp_path / "own.txt"
-    for target in (page.curves, text_field(page), page.setup.net.rows["size"].field, window.strip):
-        assert drop(window, target, path)
-    qtbot.waitUntil(lambda: page.session.data_name == str(path))
+    page.more(5)
+    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 5)
+    page.generate()
+    qtbot.waitUntil(lambda: page.sampling.result.payload is not None)
+    chips = page.sampling.result.currentWidget()
+    assert isinstance(chips, TokenChips)
+    line = page.transport.count.findChild(QLineEdit)
+    assert isinstance(line, QLineEdit)
+    targets = (
+        page.curves,
+        page.curves.plot.viewport(),
+        text_field(page),
+        page.setup.net.rows["size"].field,
+        line,
+        chips.canvas.viewport(),
+        page.setup.data.preview,
+        window.strip,
+    )
+    for number, target in enumerate(targets):
+        path = tmp_path / f"own{number}.txt"
+        assert target.isVisible()
+        assert drop(window, target, path), f"{target} would swallow the file"
+        qtbot.waitUntil(lambda path=path: page.setup.data.name == str(path))  # type: ignore[misc]
+    assert line.text() == "100"
+
+
+def test_what_is_no_file_is_left_to_the_fields(window: MainWindow) -> None:
+    data = QMimeData()
+    data.setText("abc")
+    none = Qt.KeyboardModifier.NoModifier
+    event = QDropEvent(QPointF(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, none)
+    assert not window.eventFilter(window.windowHandle(), event)
+
+
+def test_it_fits_a_small_screen_in_every_mode(qtbot: QtBot, window: MainWindow) -> None:
+    page = page_of(window)
+    window.resize(1024, 700)
+
+    def settled() -> None:
+        qtbot.wait(50)
+        least = window.minimumSizeHint()
+        assert least.width() <= 1024
+        assert least.height() <= 700
+        assert (window.width(), window.height()) == (1024, 700)
+
+    settled()
+    page.more(5)
+    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 5)
+    settled()
+    page.sampling.by_step.click()
+    qtbot.waitUntil(lambda: page.sampling.result.payload is not None)
+    settled()
+    window._toggle_lesson()
+    settled()
+    for form in (page.setup.net, page.setup.train, page.sampling.form):
+        form.more.setChecked(True)
+    settled()
 
 
 def test_a_drop_before_the_engine_is_there_is_answered(
@@ -236,6 +291,24 @@ def test_closing_while_it_trains_stops_saves_and_does_not_ask(
     (run,) = Store(tmp_path / "runs").runs()
     assert run.step == page.session.step > 20
     assert not any(thread.name == "compute" for thread in threading.enumerate())
+
+
+def test_a_save_that_takes_too_long_is_logged(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    playground = window.playground
+    assert playground is not None
+    close = playground.close
+    monkeypatch.setattr(playground, "close", lambda timeout: close(timeout) and False)
+    window.close()
+    assert "not everything was saved" in caplog.text
+
+
+def test_a_message_of_before_goes_when_it_trains(qtbot: QtBot, window: MainWindow) -> None:
+    assert "Ready" in window.strip.newest.text()
+    page_of(window).more(3)
+    assert window.strip.newest.text() == ""
+    qtbot.waitUntil(lambda: page_of(window).session.status == "paused")
 
 
 def test_closing_before_the_engine_is_there(

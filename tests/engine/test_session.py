@@ -414,7 +414,7 @@ def test_what_is_not_a_step_takes_a_small_part_of_the_time(
     ("error", "said", "grave"),
     [
         (tiny.PlaygroundError_, "^nan in it$", False),
-        (RuntimeError, r"^weights could not be made at step \d+: RuntimeError: nan in it$", True),
+        (RuntimeError, r"^Weights could not be made at step \d+: RuntimeError: nan in it$", True),
     ],
 )
 def test_a_view_that_cannot_be_drawn_is_told_and_training_goes_on(

@@ -156,6 +156,35 @@ def test_the_end_is_followed_unless_the_person_scrolled_up(widget: TokenChips) -
     assert bar.value() == 0
 
 
+def test_the_end_stays_in_view_when_the_list_below_takes_room(widget: TokenChips) -> None:
+    text = tokens(["line\n"] * 200)
+    following = tuple(Alternative(i, "c", 0.1, True) for i in range(10))
+    bar = widget.canvas.verticalScrollBar()
+    widget.show_payload(text)
+    assert bar.value() == bar.maximum() > 0, "a text in one piece ends at its end, too"
+    height = widget.canvas.height()
+    widget.show_payload(replace(text, next=following))
+    QApplication.processEvents()
+    assert widget.canvas.height() < height
+    assert bar.value() == bar.maximum()
+    widget.resize(300, 260)
+    QApplication.processEvents()
+    assert bar.value() == bar.maximum()
+    bar.setValue(0)
+    widget.resize(320, 300)
+    QApplication.processEvents()
+    assert bar.value() == 0
+
+
+def test_the_words_of_the_legend_stay_whole(widget: TokenChips) -> None:
+    widget.show_payload(replace(tokens(list("abc")), tokens_per_second=123_456.0))
+    for width in (500, 380, 320, 260):
+        widget.resize(width, 400)
+        QApplication.processEvents()
+        assert widget.legend.width() >= widget.legend.minimumSizeHint().width()
+    assert widget.speed.width() < widget.speed.sizeHint().width()
+
+
 def test_hidden_chips_lay_nothing_out(qtbot: QtBot) -> None:
     widget = TokenChips()
     qtbot.addWidget(widget)
