@@ -10,7 +10,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +239,50 @@ class Learner:
 def is_finite(values: Mapping[str, float]) -> bool:
     """Whether all of them are numbers."""
     return all(math.isfinite(value) for value in values.values())
+
+
+def stack(pending: list[dict[str, Tensor]]) -> dict[str, float]:
+    """The mean of each metric over several steps, in one copy to the host."""
+    # Not every row need have them all: without clipping, for one, no gradient is measured.
+    names = list(dict.fromkeys(name for row in pending for name in row))
+    means = [
+        torch.stack([row[name].float() for row in pending if name in row]).mean() for name in names
+    ]
+    return dict(zip(names, torch.stack(means).tolist(), strict=True))
+
+
+def estimate(
+    model: Model, data: Any, net: Any, train: Any, seed: int
+) -> Generator[None, None, dict[str, float]]:
+    """Time a few steps of a learner that is thrown away.
+
+    Returns {"parameters", "seconds_per_step", "seconds" of the plan, "bytes" of memory}.
+    """
+    learner = Learner(model, data, net, train, seed)
+    kept = 0
+
+    def keep(tensor: Tensor) -> Tensor:
+        nonlocal kept
+        kept += tensor.numel() * tensor.element_size()
+        return tensor
+
+    times = []
+    for number in range(4):
+        with learner.random:
+            if number == 0:  # what a backward pass has to hold on to, counted as it is kept
+                with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                    learner.advance()
+            else:
+                start = time.perf_counter()
+                learner.advance()
+                times.append(time.perf_counter() - start)
+        yield
+    per_step = sorted(times)[len(times) // 2]
+    planned = train.seconds or train.steps * per_step
+    copies = 5  # weights, average, gradient, and two moments of the optimiser
+    return {
+        "parameters": learner.parameters,
+        "seconds_per_step": per_step,
+        "seconds": planned,
+        "bytes": learner.parameters * 4 * copies + kept,
+    }

@@ -5,8 +5,8 @@ compute thread, so between any two steps one can sample from the model, look
 into it, turn a live knob, pause, or close the program; none of that needs a
 lock, and none of it changes what is learned.
 
-What is not a step (views, samples, held-out loss) may take `ASIDE` of the time
-at most, so that watching a training hardly slows it.
+What is not a step (views, samples, held-out loss) may take a small share of the
+time at most (see `engine.pacing`), so that watching a training hardly slows it.
 """
 
 import copy
@@ -17,6 +17,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -28,7 +29,8 @@ from engine.data import catalogue
 from engine.events import Progress, Said, Saved, Shown
 from engine.family import Data, Model, Trained, View
 from engine.history import History
-from engine.learner import Learner, TorchRandom, is_finite
+from engine.learner import Learner, TorchRandom, estimate, is_finite, stack
+from engine.pacing import Aside, Speed, Task
 from engine.payloads import Payload
 from engine.phrases import N_, PlaygroundError
 from engine.store import Run, RunError, Store, write_atomically
@@ -41,11 +43,10 @@ AUTOSAVE_SECONDS = 8.0
 SAMPLE_SECONDS = 1.0
 HELD_OUT_SECONDS = 2.0
 HELD_OUT_ELEMENTS = 4096
-ASIDE = 0.04
-MOST_DEBT = 0.15  # seconds; at `ASIDE` it is paid off in four
 SNAPSHOTS = 40
 ROLL_BACKS = 3
 MOST_SEED = 2**63 - 1
+HELD_OUT = "held-out"
 DRAWN, LIVE = "sample", "live"  # what `Shown.view` says of samples
 
 Status: TypeAlias = Literal["empty", "training", "paused"]
@@ -491,7 +492,7 @@ class Session:
             steps = plan.steps if learner.step < plan.steps else None
             seconds = plan.seconds if learner.seconds < plan.seconds else None
         begun = learner.step
-        aside = Aside(self, job, learner)
+        aside = Aside(job, lambda: self._due(job, learner))
         good, in_a_row = learner.remember(), 0
         pending: list[dict[str, torch.Tensor]] = []
         flushed = saved = time.perf_counter()
@@ -512,7 +513,7 @@ class Session:
                         self._roll_back(job, learner, good, in_a_row)
                         continue
                     learner.history.add(learner.step, learner.seconds, metrics)
-                    speed.update(learner)
+                    speed.update(learner.step, learner.seconds)
                     job.tell(self._progress(learner, begun, steps, seconds, speed.value))
                 if reached:
                     return learner.step
@@ -524,7 +525,7 @@ class Session:
                     pending.append(learner.advance())
                 if learner.step in SNAPSHOT_STEPS:
                     self._keep_snapshot(learner)
-                yield from aside.take_turn()
+                yield from aside.take_turn(learner.step)
                 yield
         finally:
             if pending and is_finite(metrics := stack(pending)):
@@ -670,6 +671,28 @@ class Session:
         if self.live is not None:
             job.tell(Shown(LIVE, self.live, learner.step))
 
+    def _due(self, job: Job, learner: Learner) -> Iterator[Task]:
+        """What a training looks up for, each at its interval."""
+        if self.watch is not None:
+            yield Task(
+                LIVE, N_("the live sample"), SAMPLE_SECONDS, lambda: self._sample_live(job, learner)
+            )
+        yield Task(
+            HELD_OUT,
+            N_("the held-out loss"),
+            HELD_OUT_SECONDS,
+            lambda: self._evaluate(learner, HELD_OUT_ELEMENTS),
+        )
+        for view in self.model.views:
+            knobs = self.wanted.get(view.key)  # others may take it out at any time
+            if view.every is not None and knobs is not None:
+                yield Task(
+                    view.key, view.title, view.every, partial(self._draw_now, job, view, knobs)
+                )
+
+    def _draw_now(self, job: Job, view: View, knobs: Any) -> Work:
+        yield from self._draw(job, view, knobs, self._trained_for(view))
+
     def _evaluate(self, learner: Learner, most: int | None) -> Work:
         found = yield from self.model.evaluate(
             learner.averaged, learner.data, learner.net, learner.train, most
@@ -694,117 +717,6 @@ def _in_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-class Aside:
-    """Decides when a training may look up from its work, and for what.
-
-    Everything here is due at its own interval, and together it may cost `ASIDE`
-    of the time that passes: what it costs is a debt that is paid off at that rate,
-    and while there is a debt nothing else is begun. What was never done is done at
-    once. The debt is bounded, or one slow picture would hold up all others for long.
-    """
-
-    def __init__(self, session: Session, job: Job, learner: Learner) -> None:
-        self._session, self._job, self._learner = session, job, learner
-        self._debt = 0.0
-        self._paid = time.perf_counter()
-        self._last: dict[str, float] = {}
-
-    def _due(self) -> Iterator[tuple[str, float, Callable[[], Work]]]:
-        session, job, learner = self._session, self._job, self._learner
-        if session.watch is not None:
-            yield "live", SAMPLE_SECONDS, lambda: session._sample_live(job, learner)
-        yield (
-            "held-out",
-            HELD_OUT_SECONDS,
-            lambda: session._evaluate(learner, HELD_OUT_ELEMENTS),
-        )
-        for view in session.model.views:
-            knobs = session.wanted.get(view.key)  # others may take it out at any time
-            if view.every is not None and knobs is not None:
-                yield (
-                    view.key,
-                    view.every,
-                    lambda view=view, knobs=knobs: session._draw(  # type: ignore[misc]
-                        job, view, knobs, session._trained_for(view)
-                    ),
-                )
-
-    def take_turn(self) -> Work:
-        """Do the most overdue thing, if anything is due and can be afforded."""
-        now = time.perf_counter()
-        self._debt = max(0.0, min(self._debt, MOST_DEBT) - ASIDE * (now - self._paid))
-        self._paid = now
-        first = None
-        for key, interval, work in self._due():
-            last = self._last.get(key)
-            if last is None or (not self._debt and now - last >= interval):
-                waited = math.inf if last is None else (now - last) / max(interval, 1e-6)
-                if first is None or waited > first[0]:
-                    first = (waited, key, work)
-        if first is None:
-            return
-        _, key, work = first
-        self._last[key] = now
-        steps = work()
-        while True:
-            start = time.perf_counter()
-            try:
-                next(steps)
-            except StopIteration:
-                return
-            except PlaygroundError as error:
-                self._job.tell(Said(error.phrase))
-                return
-            # What is only looked at must not end a training; weights that are no numbers, which
-            # a view may choke on, are noticed and mended at the next flush.
-            except Exception as error:
-                log.exception("%s could not be made", key)
-                titles = {view.key: str(view.title) for view in self._session.model.views}
-                self._job.tell(
-                    Said(
-                        N_(
-                            "{what} could not be made at step {step}: {error}",
-                            what=titles.get(key, key),
-                            step=self._learner.step,
-                            error=f"{type(error).__name__}: {error}",
-                        ),
-                        grave=True,
-                    )
-                )
-                return
-            finally:
-                self._debt += time.perf_counter() - start
-            yield
-
-
-class Speed:
-    """Steps per second of pure training, smoothed over about two seconds."""
-
-    def __init__(self) -> None:
-        self.value = 0.0
-        self._last: tuple[int, float] | None = None
-
-    def update(self, learner: Learner) -> None:
-        """Take note of where `learner` is."""
-        if self._last is not None:
-            steps, seconds = learner.step - self._last[0], learner.seconds - self._last[1]
-            if steps <= 0 or seconds <= 0:
-                return
-            weight = 1.0 if not self.value else 1.0 - math.exp(-seconds / 2.0)
-            self.value += weight * (steps / seconds - self.value)
-        self._last = (learner.step, learner.seconds)
-
-
-def stack(pending: list[dict[str, torch.Tensor]]) -> dict[str, float]:
-    """The mean of each metric over several steps, in one copy to the host."""
-    # Not every row need have them all: without clipping, for one, no gradient is measured.
-    names = list(dict.fromkeys(name for row in pending for name in row))
-    means = [
-        torch.stack([row[name].float() for row in pending if name in row]).mean() for name in names
-    ]
-    return dict(zip(names, torch.stack(means).tolist(), strict=True))
-
-
 def snapshot_steps(limit: int = 10**7) -> frozenset[int]:
     """Log-spaced even steps: 0, 1, 2, 4, 6, 8, 12, 18, ... soon each 1.6 times the one before."""
     steps, step = {0, 1, 2}, 2
@@ -815,35 +727,3 @@ def snapshot_steps(limit: int = 10**7) -> frozenset[int]:
 
 
 SNAPSHOT_STEPS = snapshot_steps()
-
-
-def estimate(model: Model, data: Data, net: Any, train: Any, seed: int) -> Work:
-    """Time a few steps of a learner that is thrown away; see `Session.estimate`."""
-    learner = Learner(model, data, net, train, seed)
-    kept = 0
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        nonlocal kept
-        kept += tensor.numel() * tensor.element_size()
-        return tensor
-
-    times = []
-    for number in range(4):
-        with learner.random:
-            if number == 0:  # what a backward pass has to hold on to, counted as it is kept
-                with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                    learner.advance()
-            else:
-                start = time.perf_counter()
-                learner.advance()
-                times.append(time.perf_counter() - start)
-        yield
-    per_step = sorted(times)[len(times) // 2]
-    planned = train.seconds or train.steps * per_step
-    copies = 5  # weights, average, gradient, and two moments of the optimiser
-    return {
-        "parameters": learner.parameters,
-        "seconds_per_step": per_step,
-        "seconds": planned,
-        "bytes": learner.parameters * 4 * copies + kept,
-    }

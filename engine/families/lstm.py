@@ -27,7 +27,7 @@ from engine.data.text import TextData
 from engine.family import Drawing, Model, Preset, Trained, TrainKnobs, View
 from engine.layers import language, recurrent
 from engine.layers.language import TextSampleKnobs, with_defaults
-from engine.layers.recurrent import LagKnobs, LayerOverText, RecurrentKnobs, State, Weights
+from engine.layers.recurrent import LayerOverText, RecurrentKnobs, State, Weights
 from engine.layers.tunes import LISTEN
 from engine.payloads import Heatmap, Heatmaps
 from engine.phrases import N_
@@ -163,17 +163,7 @@ MODEL = Model(
             knobs=LayerOverText,
             every=2.0,
         ),
-        View(
-            key="gradient",
-            title=N_("Gradient against time lag"),
-            caption=N_(
-                "How strongly the loss of the last character depends on the state k tokens back."
-            ),
-            make=recurrent.gradient_view,
-            knobs=LagKnobs,
-            every=4.0,
-            companions=("rnn", "gru"),
-        ),
+        recurrent.GRADIENT,
         LISTEN,
     ),
     check=language.check,

@@ -16,15 +16,14 @@ difficult"; Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063 (clipping).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
 from engine.data.text import TextData
-from engine.family import Model, Preset, TrainKnobs, View
+from engine.family import Model, Preset, TrainKnobs
 from engine.layers import language, recurrent
 from engine.layers.language import TextSampleKnobs, with_defaults
-from engine.layers.recurrent import LagKnobs, LayerOverText, RecurrentKnobs, State, Weights
+from engine.layers.recurrent import RecurrentKnobs, State, Weights
 from engine.layers.tunes import LISTEN
 from engine.phrases import N_
 
@@ -57,38 +56,6 @@ def build(net: NetKnobs, data: TextData) -> ElmanRNN:
     return module
 
 
-def views(*companions: str) -> tuple[View, ...]:
-    """The state over the text, and the gradient against the time lag."""
-    return (
-        View(
-            key="state",
-            title=N_("Hidden state"),
-            caption=N_("What the network remembers after each character, unit by unit."),
-            make=recurrent.state_heatmap,
-            knobs=LayerOverText,
-            every=2.0,
-        ),
-        View(
-            key="gradient",
-            title=N_("Gradient against time lag"),
-            caption=N_(
-                "How strongly the loss of the last character depends on the state k tokens back."
-            ),
-            make=recurrent.gradient_view,
-            knobs=LagKnobs,
-            every=4.0,
-            companions=companions,
-        ),
-        LISTEN,
-    )
-
-
-def train_knobs(**values: Any) -> TrainKnobs:
-    """Settings that suit a recurrent network of this size."""
-    knobs: TrainKnobs = with_defaults(TrainKnobs, **values)
-    return knobs
-
-
 MODEL = Model(
     key="rnn",
     title=N_("Elman RNN"),
@@ -106,21 +73,21 @@ MODEL = Model(
             N_("Small and quick"),
             N_("192 units: readable words within half a minute."),
             NetKnobs(),
-            train_knobs(steps=4000, learning_rate=3e-3, batch=16),
+            with_defaults(TrainKnobs, steps=4000, learning_rate=3e-3, batch=16),
         ),
         Preset(
             "bare",
             N_("Bare: no clipping"),
             N_("Without gradient clipping and at a higher rate, to see the loss jump."),
             NetKnobs(),
-            train_knobs(steps=4000, learning_rate=1e-2, clip=0.0),
+            with_defaults(TrainKnobs, steps=4000, learning_rate=1e-2, clip=0.0),
         ),
         Preset(
             "long",
             N_("Larger, for minutes"),
             N_("384 units over windows of 128 characters."),
             NetKnobs(hidden=384, context=128, width=96, ngrams=8192),
-            train_knobs(steps=8000, learning_rate=2e-3),
+            with_defaults(TrainKnobs, steps=8000, learning_rate=2e-3),
         ),
     ),
     build=build,
@@ -129,7 +96,7 @@ MODEL = Model(
     step=language.step,
     evaluate=language.evaluate,
     sampler=language.sampler,
-    views=views("gru", "lstm"),
+    views=(recurrent.STATE, recurrent.GRADIENT, LISTEN),
     check=language.check,
     units=language.units,
 )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.family import Drawing, Trained, TrainKnobs
+from engine.family import Drawing, Trained, TrainKnobs, View
 from engine.knobs import knob
 from engine.layers.language import NGramEmbedding, OverText, passage
 from engine.payloads import Curve, Heatmap, Line
@@ -342,3 +342,22 @@ def heatmap_parts(
     for name in names:
         columns = [row[layer][name][0] for row in unrolled.parts]
         yield name, torch.stack(columns, dim=1).numpy()
+
+
+STATE = View(
+    key="state",
+    title=N_("Hidden state"),
+    caption=N_("What the network remembers after each character, unit by unit."),
+    make=state_heatmap,
+    knobs=LayerOverText,
+    every=2.0,
+)
+GRADIENT = View(
+    key="gradient",
+    title=N_("Gradient against time lag"),
+    caption=N_("How strongly the loss of the last character depends on the state k tokens back."),
+    make=gradient_view,
+    knobs=LagKnobs,
+    every=4.0,
+    companions=("rnn", "gru", "lstm"),
+)

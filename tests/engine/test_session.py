@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 import torch
 
+from engine import pacing
 from engine import session as session_
 from engine.events import Ended, Event, Progress, Said, Saved, Shown
 from engine.family import Descent, Drawing, Model
 from engine.knobs import KnobError
-from engine.learner import Learner
+from engine.learner import Learner, stack
 from engine.payloads import Bars, Text
 from engine.phrases import PlaygroundError
-from engine.session import LIVE, Playground, Session, load_trained, snapshot_steps, stack
+from engine.session import LIVE, Playground, Session, load_trained, snapshot_steps
 from engine.store import Run, RunError
 from engine.worker import Job
 from tests.engine import tiny
@@ -356,7 +357,7 @@ def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples, held-out measurements and views after every step."""
     for name in ("SAMPLE_SECONDS", "HELD_OUT_SECONDS"):
         monkeypatch.setattr(session_, name, 0.0)
-    monkeypatch.setattr(session_, "ASIDE", 1e9)
+    monkeypatch.setattr(pacing, "ASIDE", 1e9)
 
 
 def test_views_samples_and_measurements_do_not_change_the_training(
@@ -405,7 +406,7 @@ def test_what_is_not_a_step_takes_a_small_part_of_the_time(
     finish(session.start(seconds=0.25))
     # The first is free, and each one more has to be earned with 0.02 / ASIDE seconds.
     assert 1 <= len(drawn) <= 2
-    monkeypatch.setattr(session_, "ASIDE", 1e9)
+    monkeypatch.setattr(pacing, "ASIDE", 1e9)
     finish(session.start(steps=session.step + 10))
     assert len(drawn) > 8
 
