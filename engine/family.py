@@ -162,7 +162,7 @@ class View:
         It gets no gradient unless it asks for one, and may not change anything.
     knobs: what a person can set about it; the window shows them above the picture.
     every: redrawn each so many seconds while training; None means only on demand.
-    companions: keys of other models whose runs are wanted for comparison.
+    companions: keys of models whose runs are wanted for comparison; its own is passed over.
     invitation: what to do before there is something to show, where that is not plain.
     """
 
