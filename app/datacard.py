@@ -141,6 +141,11 @@ class DataCard(QWidget):
             box.activated.connect(lambda _index: self.choose(self.chosen_name()))
         self.open_button.clicked.connect(self.ask_for_file)
 
+    @property
+    def loading(self) -> bool:
+        """Whether what is chosen is not there yet."""
+        return self._job is not None
+
     def chosen_name(self) -> str:
         """What both boxes say together."""
         return with_tokens(str(self.choice.currentData()), str(self.tokens.currentData()))

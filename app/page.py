@@ -232,7 +232,7 @@ class ModelPage(QWidget):
         """What is set is what the next training starts with."""
         setup = self.setup
         self.session.choose(
-            data=setup.data.name or None, net=setup.net.value(), train=setup.train.value()
+            data=setup.data.chosen_name(), net=setup.net.value(), train=setup.train.value()
         )
         self._seen_train = self.session.train
 

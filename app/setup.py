@@ -151,9 +151,8 @@ class Setup(QScrollArea):
     def problems(self) -> tuple[str, ...]:
         """Everything that is in the way of a training, in words."""
         found = [*self.net.commit(), *self.train.commit()]
-        if self.data.data is None:
-            found.append(_("the data is not loaded yet"))
-        elif not found:
+        # Data that is still being loaded is no problem: the training waits for it.
+        if self.data.data is not None and not self.data.loading and not found:
             try:
                 self.session.model.check(self.data.data, self.net.value())
             except PlaygroundError as error:

@@ -1,6 +1,6 @@
 """How smooth the window is while a model trains, and what the window costs the training.
 
-    python -m bench.smooth [SECONDS] [ROUNDS]
+    python -m bench.smooth [SECONDS] [ROUNDS] [MODEL ...]
 
 In a real window with its views on screen, a timer of 16 ms notes how late each
 tick comes; and the steps per second of wall time are set against the same
@@ -97,12 +97,12 @@ def headless(model: str, seconds: float, folder: str) -> float:
     return float(steps / (seen[-1]["came"] - seen[0]["came"]))
 
 
-def main(seconds: float, rounds: int) -> None:
+def main(seconds: float, rounds: int, models: list[str]) -> None:
     """One row for each model."""
     print(machine(), "\n")
     rows = []
     with tempfile.TemporaryDirectory() as folder, screen() as display:
-        for model in ("rnn", "gru", "lstm", "transformer"):
+        for model in models:
             windows, ratios = [], []
             for _ in range(rounds):
                 command = [sys.executable, "-m", "bench.smooth", "--window", model, str(seconds)]
@@ -149,4 +149,5 @@ if __name__ == "__main__":
         main(
             float(arguments[0]) if arguments else 20.0,
             int(arguments[1]) if len(arguments) > 1 else 3,
+            arguments[2:] or ["rnn", "gru", "lstm", "transformer"],
         )
