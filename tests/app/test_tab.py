@@ -4,18 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app import i18n
 from app.fields import TextField
+from app.jobs import Strip
 from app.page import ModelPage, estimate_in_words
 from app.special.chips import TokenChips
 from app.tab import FamilyTab
 from app.transport import NARROWEST, ROOMY, WORDS, Transport, duration
+from engine.family import Family
 from engine.payloads import Bars, Curve, Heatmap, Tokens
+from engine.session import Playground
 from tests.app import fake
 
 
@@ -64,6 +67,23 @@ def test_the_estimate_comes_by_itself_and_follows_the_knobs(qtbot: QtBot, page: 
     qtbot.waitUntil(lambda: "32 parameters" in page.setup.estimate.text())
     assert page.session.net == fake.ToyNet(size=32)
     assert page.session.status == "empty"
+
+
+def test_train_may_be_pressed_while_the_data_is_loaded(
+    qtbot: QtBot, toys: Family, playground: Playground, strip: Strip, settings: QSettings
+) -> None:
+    tab = FamilyTab(toys, playground, strip, settings)
+    qtbot.addWidget(tab)
+    tab.show()
+    page = tab.page
+    page.setup.data.choose("two")
+    assert page.setup.data.loading
+    page.train()
+    qtbot.waitUntil(lambda: page.session.step > 0)
+    assert page.session.data_name == "two"
+    page.session.pause()
+    qtbot.waitUntil(lambda: page.session.status == "paused")
+    tab.shut()
 
 
 def test_all_problems_are_listed_before_the_start(qtbot: QtBot, page: ModelPage) -> None:
