@@ -530,3 +530,26 @@ def test_every_held_out_token_is_scored_once(model: Model) -> None:
     most = 10 * context + 1
     few = evaluated(model, module, data, most)
     assert few["held_out"] == pytest.approx(np.mean(scores[: 10 * context]), rel=1e-5)
+
+
+@every_model
+def test_a_run_that_was_saved_and_continued_equals_an_unbroken_one(
+    model: Model, tmp_path: Path
+) -> None:
+    net = model.net()
+    if any(knob.name == "dropout" for knob in knobs.knobs_of(net)):
+        net = knobs.changed(net, {"dropout": 0.2})  # so that the random state matters
+    unbroken = learner_of(model, net=net)
+    advance(unbroken, 7)
+
+    before = learner_of(model, net=net)
+    advance(before, 4)
+    before.save(tmp_path)
+    after = learner_of(model, net=net, seed=99)
+    after.load(tmp_path)
+    advance(after, 3)
+
+    assert after.step == unbroken.step
+    wanted, found = state_of(unbroken), state_of(after)
+    assert wanted.keys() == found.keys()
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
