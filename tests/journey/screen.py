@@ -230,8 +230,18 @@ class Program:
                 self.key("Return")
 
     def set_text(self, question: str, text: str) -> None:
-        """Click into a field and put `text` in the place of what it holds."""
+        """Click into a field and put `text` in the place of what it holds.
+
+        What comes late (an estimate, a preview) may push the field away from under
+        the mouse; a person sees that no cursor blinks there, and clicks again.
+        """
+        until = time.monotonic() + PATIENCE
         self.click(question)
+        while not self.ask(f"reveal({question}) and {question}.hasFocus()"):
+            assert time.monotonic() < until, f"cannot click into {question}"
+            time.sleep(POLL)
+            if not self.ask(f"{question}.hasFocus()"):
+                self.click(question)
         self.key("ctrl+a")
         self.type(text)
 
