@@ -11,26 +11,50 @@ swallowed while typing.
 
 import math
 from bisect import bisect_left, bisect_right
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, SignalInstance
-from PySide6.QtGui import QFocusEvent, QResizeEvent, QValidator, QWheelEvent
+import qtawesome
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, SignalInstance
+from PySide6.QtGui import (
+    QAction,
+    QDragEnterEvent,
+    QDropEvent,
+    QFocusEvent,
+    QGuiApplication,
+    QIcon,
+    QImage,
+    QPixmap,
+    QResizeEvent,
+    QValidator,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
+    QFileDialog,
+    QLineEdit,
+    QMenu,
     QPlainTextEdit,
     QSizePolicy,
     QSlider,
+    QToolButton,
     QWidget,
 )
 
-from app.i18n import _
+from app.i18n import _, ngettext
+from app.special.pad import DigitPad, as_address, picture_at
+from app.theme import theme
 from engine.knobs import Knob, KnobError
 
 SLIDER_RANGE = 10.0  # a wider linear range is better typed than dragged
 MOST_LINES = 5
 FRAME = 16  # pixels above and below the lines of a text
+MOST_SIGNS = 14  # of several numbers, and of a file's name
+THUMBNAIL = 22  # pixels
+MOST_PIXELS = 512  # wide or high, of a pasted picture
+PICTURES = ("png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm")
 
 
 class Field(Protocol):
@@ -133,6 +157,8 @@ class NumberField(QAbstractSpinBox):
     def commit(self) -> str:
         """Take what is typed, or say what is wrong with it and let it stand."""
         text = self.line.text()
+        if text == spelled(self.knob, self._value):
+            return ""  # what stands there has fewer digits than what it stands for
         complaint = self.complaint(text)
         self.complained.emit(complaint)
         if not complaint:
@@ -353,7 +379,236 @@ class TextField(QPlainTextEdit):
             self.selectAll()
 
 
-def field_for(knob: Knob) -> NumberField | SwitchField | ChoiceField | TextField:
+class NumbersField(QLineEdit):
+    """Several numbers: picked in a picture, or typed with commas between them.
+
+    While nobody types, many are told by how many they are.
+    """
+
+    edited = Signal()
+    complained = Signal(str)
+
+    def __init__(self, knob: Knob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.knob = knob
+        self._value: tuple[float, ...] = tuple(knob.default)
+        self.setAcceptDrops(False)  # a dropped file is for the window
+        self.setFixedWidth(self.fontMetrics().horizontalAdvance("0") * 12 + 44)
+        self.setPlaceholderText(_("none"))
+        self.clear_action = QAction(self)
+        self.clear_action.setToolTip(_("Clear"))
+        self.clear_action.triggered.connect(lambda: self._take(()))
+        self.addAction(self.clear_action, QLineEdit.ActionPosition.TrailingPosition)
+        self._recolour()
+        theme().changed.connect(self._recolour)
+        self.textEdited.connect(lambda text: self.complained.emit(self.complaint(text)))
+        self.editingFinished.connect(self.commit)
+        self.set_value(self._value)
+
+    def value(self) -> tuple[float, ...]:
+        """The last numbers that were accepted."""
+        return self._value
+
+    def set_value(self, value: tuple[float, ...]) -> None:
+        """Show `value`."""
+        self._value = tuple(value)
+        self._show()
+        self.complained.emit("")
+
+    def complaint(self, text: str) -> str:
+        """What would be accepted in place of `text`; empty where it is fine."""
+        try:
+            self.knob.parsed(text)
+        except KnobError:
+            return _("Accepted: {accepted}").format(accepted=_(self.knob.accepted()))
+        return ""
+
+    def commit(self) -> str:
+        """Take what is typed, or say what is wrong with it and let it stand."""
+        text = self.text()
+        if text in (self._summary(), self._whole()):
+            return ""
+        complaint = self.complaint(text)
+        self.complained.emit(complaint)
+        if not complaint:
+            self._take(self.knob.parsed(text))
+        return complaint
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        """All of them, to be changed."""
+        super().focusInEvent(event)
+        if self.text() == self._summary():
+            self.setText(self._whole())
+        if event.reason() == Qt.FocusReason.TabFocusReason:
+            self.selectAll()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        """Short again, unless what stands there is wrong."""
+        super().focusOutEvent(event)
+        if self.text() == self._whole():
+            self._show()
+
+    def _take(self, value: tuple[float, ...]) -> None:
+        same = value == self._value
+        self.set_value(value)
+        if not same:
+            self.edited.emit()
+
+    def _show(self) -> None:
+        text = self._whole() if self.hasFocus() else self._summary()
+        if text != self.text():
+            self.setText(text)
+        self.setCursorPosition(0)
+        self.clear_action.setVisible(bool(self._value))
+
+    def _whole(self) -> str:
+        return ", ".join(f"{number:.6g}" for number in self._value)
+
+    def _summary(self) -> str:
+        whole = self._whole()
+        if len(whole) <= MOST_SIGNS:
+            return whole
+        count = len(self._value)
+        return ngettext("{n} number", "{n} numbers", count).format(n=count)
+
+    def _recolour(self) -> None:
+        icon = qtawesome.icon("mdi6.close-circle-outline", color=theme().palette.faint)
+        self.clear_action.setIcon(icon)
+
+
+class PictureField(QToolButton):
+    """A picture: drawn, opened, pasted or dropped. The button shows it."""
+
+    edited = Signal()
+    complained = Signal(str)
+
+    def __init__(self, knob: Knob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._value = ""
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
+        self.setAcceptDrops(True)
+        menu = QMenu(self)
+        menu.setAccessibleName(_(knob.title))
+        self.draw_action = menu.addAction(_("Draw…"), self.draw)
+        self.open_action = menu.addAction(_("Open file…"), self.ask_for_file)
+        self.paste_action = menu.addAction(_("Paste"), self.paste)
+        self.clear_action = menu.addAction(_("Clear"), lambda: self._take(""))
+        menu.aboutToShow.connect(self._enable)
+        self.setMenu(menu)
+        theme().changed.connect(self._show)
+        self.set_value(knob.default)
+
+    def value(self) -> str:
+        """The path or the address of the picture, or an empty text."""
+        return self._value
+
+    def set_value(self, value: str) -> None:
+        """Show `value`."""
+        if value != self._value or self.icon().isNull():
+            self._value = value
+            self._show()
+
+    def commit(self) -> str:
+        """Never wrong by itself: whoever opens the picture says what is."""
+        return ""
+
+    def draw(self) -> None:
+        """Let the person draw, over an earlier drawing if there is one."""
+        start = self._value if self._value.startswith("data:") else ""
+        if drawn := DigitPad.ask(self.window(), start):
+            self._take(drawn)
+
+    def ask_for_file(self) -> None:
+        """Let the person look for a file."""
+        kinds = " ".join(f"*.{kind}" for kind in PICTURES)
+        path, _kind = QFileDialog.getOpenFileName(
+            self,
+            _("Open a picture"),
+            "",
+            _("Pictures ({kinds});;All files (*)").format(kinds=kinds),
+        )
+        if path:
+            self._take(path)
+
+    def paste(self) -> None:
+        """Take what is in the clipboard."""
+        self._take(picture_in(QGuiApplication.clipboard().mimeData()) or self._value)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """A picture is welcome."""
+        if picture_in(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Take the picture."""
+        if dropped := picture_in(event.mimeData()):
+            event.acceptProposedAction()
+            self._take(dropped)
+
+    def _take(self, value: str) -> None:
+        if value != self._value:
+            self.set_value(value)
+            self.edited.emit()
+
+    def _enable(self) -> None:
+        self.paste_action.setEnabled(bool(picture_in(QGuiApplication.clipboard().mimeData())))
+        self.clear_action.setEnabled(bool(self._value))
+
+    def _show(self) -> None:
+        if not self._value:
+            words, tip = _("none"), ""
+        elif self._value.startswith("data:"):
+            words, tip = _("drawing"), ""
+        else:
+            words, tip = Path(self._value).name, self._value
+        mode = Qt.TextElideMode.ElideMiddle
+        room = self.fontMetrics().horizontalAdvance("0") * MOST_SIGNS
+        self.setText(self.fontMetrics().elidedText(words, mode, room))
+        self.setStatusTip(tip)
+        picture = picture_at(self._value, THUMBNAIL * 2) if self._value else QImage()
+        if picture.isNull():
+            name = "image-broken-variant" if self._value else "image-plus-outline"
+            self.setIcon(qtawesome.icon(f"mdi6.{name}", color=theme().palette.faint))
+        else:
+            self.setIcon(QIcon(QPixmap.fromImage(picture)))
+
+
+def picture_in(mime: QMimeData | None) -> str:
+    """The path or the address of the picture that was dropped or pasted; empty without one."""
+    if mime is None:
+        return ""
+    for url in mime.urls():
+        if url.isLocalFile() and is_picture(url.toLocalFile()):
+            return url.toLocalFile()
+    image = mime.imageData() if mime.hasImage() else None
+    if isinstance(image, QPixmap):
+        image = image.toImage()
+    if not isinstance(image, QImage) or image.isNull():
+        return ""
+    if max(image.width(), image.height()) > MOST_PIXELS:
+        image = image.scaled(
+            MOST_PIXELS,
+            MOST_PIXELS,
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+    return as_address(image)
+
+
+def is_picture(path: str) -> bool:
+    """Whether the name of the file is that of a picture."""
+    return Path(path).suffix.lower().removeprefix(".") in PICTURES
+
+
+AnyField: TypeAlias = (
+    NumberField | SwitchField | ChoiceField | TextField | NumbersField | PictureField
+)
+
+
+def field_for(knob: Knob) -> AnyField:
     """The field for this kind of knob."""
     match knob.kind:
         case "int" | "float":
@@ -364,3 +619,7 @@ def field_for(knob: Knob) -> NumberField | SwitchField | ChoiceField | TextField
             return ChoiceField(knob)
         case "text":
             return TextField(knob)
+        case "numbers":
+            return NumbersField(knob)
+        case "picture":
+            return PictureField(knob)

@@ -5,7 +5,7 @@ training. Advanced ones are folded under "More settings". What is typed wrongly
 is told below its field, with what would be accepted.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeAlias
 
 from PySide6.QtCore import Signal
@@ -13,17 +13,20 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLayout,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.fields import NotchSlider, NumberField, TextField, field_for, has_slider
+from app.flow import Flow
 from app.i18n import _
 from app.icons import IconButton
 from engine.knobs import Knob, changed, knobs_of
 
 Shape: TypeAlias = Literal["column", "grid", "line"]
-"""A column with sliders; two columns without; everything in one line."""
+"""A column with sliders; two columns without; in one line, as long as there is room."""
 
 
 class KnobRow(QWidget):
@@ -122,11 +125,11 @@ class KnobForm(QWidget):
         super().__init__(parent)
         self._value = knobs() if isinstance(knobs, type) else knobs
         self.rows = {knob.name: KnobRow(knob, shape, badges) for knob in knobs_of(self._value)}
-        self._columns = {"column": 1, "grid": 2, "line": 99}[shape]
+        self._columns = {"column": 1, "grid": 2, "line": 0}[shape]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        first = self._grid([row for row in self.rows.values() if not row.knob.advanced])
+        first = self._placed([row for row in self.rows.values() if not row.knob.advanced])
         layout.addLayout(first)
         folded = [row for row in self.rows.values() if row.knob.advanced]
         words = _("More settings")
@@ -135,13 +138,13 @@ class KnobForm(QWidget):
         if folded:
             self.more.setCheckable(True)
             self.more.toggled.connect(self._fold)
-            inner = self._grid(folded)
+            inner = self._placed(folded)
             inner.setContentsMargins(0, 0, 0, 0)
             self.folded.setLayout(inner)
             if shape == "line":
                 self.more.set_text("")
                 self.more.set_icon("tune-variant")
-                first.addWidget(self.more, 0, self._columns + 1)
+                first.addWidget(self.more)
             else:
                 layout.addWidget(self.more)
             layout.addWidget(self.folded)
@@ -149,6 +152,19 @@ class KnobForm(QWidget):
         self._show()
         for name, row in self.rows.items():
             row.field.edited.connect(lambda name=name: self._edited(name))
+
+    def _placed(self, rows: list[KnobRow]) -> QLayout:
+        """`rows` in a line that breaks where it must, or over the columns."""
+        if self._columns:
+            return self._grid(rows)
+        flow = Flow()
+        for row in rows:
+            # A text takes the room that is left of its line.
+            grows = isinstance(row.field, TextField)
+            across = QSizePolicy.Policy.Expanding if grows else QSizePolicy.Policy.Maximum
+            row.setSizePolicy(across, QSizePolicy.Policy.Fixed)
+            flow.addWidget(row)
+        return flow
 
     def _grid(self, rows: list[KnobRow]) -> QGridLayout:
         """`rows` over the columns; a text takes the whole width."""
@@ -164,12 +180,8 @@ class KnobForm(QWidget):
             column += self._columns if whole else 1
             if column >= self._columns:
                 line, column = line + 1, 0
-        if self._columns > 2:  # a text takes the room that is left, or else nobody
-            texts = [i for i, row in enumerate(rows) if isinstance(row.field, TextField)]
-            grid.setColumnStretch(texts[0] if texts else self._columns, 1)
-        else:
-            for each in range(self._columns):
-                grid.setColumnStretch(each, 1)
+        for each in range(self._columns):
+            grid.setColumnStretch(each, 1)
         return grid
 
     def value(self) -> Any:
@@ -180,6 +192,12 @@ class KnobForm(QWidget):
         """Show other values; nothing is emitted."""
         self._value = knobs
         self._show()
+
+    def show_values(self, values: Mapping[str, Any]) -> None:
+        """Show other values of these knobs alone; nothing is emitted. Bad values raise."""
+        self._value = changed(self._value, values)
+        for name in values:
+            self.rows[name].set_value(getattr(self._value, name))
 
     def commit(self) -> tuple[str, ...]:
         """Take what is typed; everything that is wrong with it, each with its title."""
@@ -207,6 +225,6 @@ class KnobForm(QWidget):
             self.changed.emit(name, value)
 
     def _fold(self, shown: bool) -> None:
-        if self._columns <= 2:
+        if self._columns:
             self.more.set_icon("chevron-down" if shown else "chevron-right")
         self.folded.setVisible(shown)

@@ -13,9 +13,11 @@ class Holder(QStackedWidget):
     """Shows payloads of any class, or a sentence as long as there is none.
 
     regenerate: (tokens, position, id) - a person chose another token at that position.
+    turned: {name of a knob: value} - a person dragged or picked something in the picture.
     """
 
     regenerate = Signal(object, int, int)
+    turned = Signal(dict)
 
     def __init__(self, words: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +54,8 @@ class Holder(QStackedWidget):
         widget = WIDGETS[kind]()
         if hasattr(widget, "regenerate"):
             widget.regenerate.connect(self._chosen)
+        if hasattr(widget, "turned"):
+            widget.turned.connect(self.turned)
         self.addWidget(widget)
         return widget
 

@@ -7,7 +7,7 @@ wait for a reset.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -20,6 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.elided import Elided
+from app.health import HealthBanner
 from app.i18n import _, ngettext
 from app.jobs import Strip, words_for
 from app.pictures import Pictures
@@ -28,9 +30,9 @@ from app.runs import RunList
 from app.sampling import Sampling, card
 from app.setup import Setup
 from app.transport import Transport, duration
-from engine.events import Ended, Event, Progress, Saved, Shown
-from engine.family import Data, Family
-from engine.knobs import knobs_of
+from engine.events import Ended, Event, Health, Progress, Saved, Shown
+from engine.family import Data, Family, Line, Rule
+from engine.knobs import changed, knobs_of
 from engine.phrases import PlaygroundError
 from engine.store import Run
 from engine.worker import Job
@@ -38,7 +40,7 @@ from engine.worker import Job
 if TYPE_CHECKING:
     from engine.session import Session
 
-LIVE, HELD_OUT = "live", "held_out"
+LIVE = "live"
 ESTIMATE_MS = 500
 NUMBERS_PAUSE, CURVES_PAUSE = 0.1, 0.5
 
@@ -74,7 +76,10 @@ class ModelPage(QWidget):
         self.transport = Transport()
         self.setup = Setup(family, session, data_sets, strip)
         self.runs = RunList(session.playground, [model.key for model in family.models], strip)
+        self.health = HealthBanner(session.model.health)
         self.curves = LossCurves()
+        self.caption = Elided(_(session.model.curves_caption), greedy=True)
+        self.caption.setToolTip(_(session.model.curves_caption))
         self.pictures = Pictures(session, strip)
         self.sampling = Sampling(session, strip)
         self._lay_out()
@@ -92,21 +97,26 @@ class ModelPage(QWidget):
         left.addTab(self.setup, _("Setup"))
         left.addTab(self.runs, _("Runs"))
         self.left = left
-        curves, layout = card(self.curves)
+        self.caption.setProperty("role", "faint")
+        self.caption.setVisible(bool(self.caption.text()))
+        curves, layout = card(self.curves, self.caption)
         layout.setContentsMargins(8, 6, 8, 6)
+        layout.setSpacing(4)
+        layout.setStretch(0, 1)
         self.middle = QSplitter(Qt.Orientation.Vertical)
         self.middle.addWidget(curves)
         self.middle.addWidget(self.pictures)
-        self.middle.setStretchFactor(0, 2)
-        self.middle.setStretchFactor(1, 4)
-        self.middle.setSizes([210, 420])
+        heights = [190, 440] if self.pictorial else [210, 420]
+        for index, height in enumerate(heights):
+            self.middle.setStretchFactor(index, height // 30)
+        self.middle.setSizes(heights)
         self.columns = QSplitter(Qt.Orientation.Horizontal)
         for each in (left, self.middle, self.sampling):
             self.columns.addWidget(each)
         self.columns.setStretchFactor(0, 0)
         self.columns.setStretchFactor(1, 3)
         self.columns.setStretchFactor(2, 1)
-        self.columns.setSizes([290, 560, 400])
+        self.columns.setSizes([280, 650, 330] if self.pictorial else [290, 560, 400])
         for splitter in (self.middle, self.columns, self.sampling.splitter):
             splitter.setHandleWidth(8)
             splitter.setChildrenCollapsible(False)
@@ -119,6 +129,7 @@ class ModelPage(QWidget):
         page.setContentsMargins(10, 10, 10, 6)
         page.setSpacing(8)
         page.addWidget(self.transport)
+        page.addWidget(self.health)  # over the whole width: most sentences then take one line
         page.addWidget(room, 1)
 
     def _connect(self) -> None:
@@ -131,6 +142,7 @@ class ModelPage(QWidget):
         self.setup.model_wanted.connect(self.model_wanted)
         self.setup.reset.connect(self.reset)
         self.setup.data.chosen.connect(self._data_chosen)
+        self.health.remedy.connect(self._remedy)
         self.pictures.help.connect(self.lesson)
         self.runs.chosen.connect(self.run_wanted)
 
@@ -188,6 +200,13 @@ class ModelPage(QWidget):
         self.left.setCurrentWidget(self.setup)
         self.setup.data.ask_for_file()
 
+    def use_picture(self, path: str) -> bool:
+        """Put an image file into a view that takes a picture, and draw it.
+
+        Whether there is such a view.
+        """
+        return self.pictures.use_picture(path)
+
     def generate(self) -> None:
         """Draw a sample."""
         self.sampling.generate()
@@ -199,9 +218,19 @@ class ModelPage(QWidget):
         self.session.pause()
 
     @property
+    def pictorial(self) -> bool:
+        """Whether it is pictures, more than text, that one looks at."""
+        return self.session.model.accepts != "text"
+
+    @property
     def splitters(self) -> dict[str, QSplitter]:
-        """What a person can make wider, by name."""
-        return {"columns": self.columns, "middle": self.middle, "right": self.sampling.splitter}
+        """What a person can make wider, by name; what suits texts does not suit pictures."""
+        kind = "-pictures" if self.pictorial else ""
+        return {
+            f"columns{kind}": self.columns,
+            f"middle{kind}": self.middle,
+            f"right{kind}": self.sampling.splitter,
+        }
 
     def shut(self) -> None:
         """The window closes: ask for nothing more."""
@@ -224,7 +253,7 @@ class ModelPage(QWidget):
         if self._estimating is not None:
             self._estimating.stop()
         self.strip.calm()
-        self._training = job = self.session.start(steps)
+        self._training = self.pictures.training = job = self.session.start(steps)
         self.strip.follow(job, lambda event: self._hear_training(job, event))
         self._show_state()
 
@@ -254,10 +283,12 @@ class ModelPage(QWidget):
                 self.sampling.hear_live(event)
             else:
                 self.pictures.hear(event)
+        elif isinstance(event, Health):
+            self.health.show_found(event.found)
         elif isinstance(event, Saved):
             self.runs.refresh()
         elif isinstance(event, Ended) and job is self._training:
-            self._training = None
+            self._training = self.pictures.training = None
             self.strip.pump.forget((id(self), "numbers"))
             self._show_state()
             self._show_curves()
@@ -295,6 +326,31 @@ class ModelPage(QWidget):
             except PlaygroundError as error:
                 self.strip.say(words_for(error), grave=True)
         self._settings_changed()
+
+    def _remedy(self, rule: Rule) -> None:
+        """Turn the knobs that the remedy names: live ones now, the others in the form."""
+        session, setup = self.session, self.setup
+        learner = session.learner
+        live = {knob.name for knob in knobs_of(session.train) if knob.live}
+        try:
+            values = dict(rule.remedy(learner.train if learner is not None else session.train))
+            train = changed(setup.train.value(), values)
+            if learner is not None:
+                session.change(**{name: values[name] for name in values if name in live})
+        except PlaygroundError as error:
+            self.strip.say(words_for(error), grave=True)
+            return
+        self._seen_train = session.train
+        setup.show_settings(setup.net.value(), train)
+        self._settings_changed()
+        titles = {knob.name: _(knob.title) for knob in knobs_of(train)}
+        done = [
+            f"{titles[name]} {value:g}" if isinstance(value, float) else f"{titles[name]} {value}"
+            for name, value in values.items()
+        ]
+        self.strip.say(
+            _("{remedy}: {settings}").format(remedy=_(rule.button), settings=", ".join(done))
+        )
 
     def _settings_changed(self) -> None:
         if self.session.learner is None:
@@ -348,6 +404,7 @@ class ModelPage(QWidget):
         """After a reset or another run: nothing of before may stay."""
         self._curves_sent = {}
         self.curves.clear()
+        self.health.clear()
         self.pictures.clear()
         self.sampling.clear()
         self._show_state()
@@ -360,19 +417,26 @@ class ModelPage(QWidget):
         self.transport.show_status(session.status, session.learner is not None)
         self.transport.show_seed(session.seed)
         if session.learner is not None:
-            self._show_numbers(session.history.last().get("loss"))
+            self._show_numbers(session.history.last())
         self.setup.follow(session.status)
         self.sampling.enable()
 
-    def _show_numbers(self, loss: float | None) -> None:
-        units = self._units()
-        self.transport.show_numbers(self.session.step, loss, next(iter(units), ""))
+    @property
+    def _watched(self) -> Line:
+        """The curve whose newest value stands above: the first."""
+        return next(iter(self.session.model.curves), Line("loss", ""))
+
+    def _show_numbers(self, metrics: Mapping[str, float]) -> None:
+        watched = self._watched
+        title = "" if watched.name == "loss" else _(watched.title)
+        unit = next(iter(self._units()), "")
+        self.transport.show_numbers(self.session.step, metrics.get(watched.name), unit, title)
         if self.session.train is not self._seen_train:  # a roll-back turns a knob by itself
             self._seen_train = self.session.train
             self.setup.show_live(self._seen_train)
 
     def _show_progress(self, progress: Progress) -> None:
-        self._show_numbers(progress.metrics.get("loss"))
+        self._show_numbers(progress.metrics)
         self.transport.show_progress(progress)
         self.pictures.show_steps()
         if not self.sampling.generate_button.isEnabled():
@@ -385,13 +449,12 @@ class ModelPage(QWidget):
             self.curves.set_units(units)
         history = session.history
         marks = history.marks
-        lines = {"loss": (_("training"), "raw"), HELD_OUT: (_("held-out"), "points")}
-        for name, (title, kind) in lines.items():
+        for name, title, kind in session.model.curves:
             series = history.series(name)
             newest = float(series.steps[-1]) if len(series.steps) else -1.0
             if newest != self._curves_sent.get(name, -1.0):
                 self._curves_sent[name] = newest
-                self.curves.set_series(title, series.steps, series.values, kind)  # type: ignore[arg-type]
+                self.curves.set_series(_(title), series.steps, series.values, kind)  # type: ignore[arg-type]
         if len(marks) != self._curves_sent.get("marks", 0):
             self._curves_sent["marks"] = len(marks)
             self.curves.set_marks([(mark.step, _(mark.text)) for mark in marks])

@@ -3,11 +3,20 @@
 A view that declares an interval is drawn again and again while the model trains
 and somebody looks; the others when they are asked for. The slider below goes
 back in time: the same picture, of the model as it was at an earlier step.
+
+What a hand drags or picks in a picture sets the view's knobs, and the picture is
+drawn again at once. There is never more than one such drawing under way: when it
+ends, the next begins with what the knobs are by then, and what they were in between
+is never drawn. A training beside it has its turns as long as the pictures come fast
+enough; else it waits for a few of them, and then has a turn again.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
@@ -28,7 +37,7 @@ from app.icons import IconButton
 from app.jobs import Strip, words_for
 from engine.events import Ended, Event, Shown
 from engine.family import View
-from engine.knobs import knobs_of
+from engine.knobs import Knob, KnobError, knobs_of
 from engine.payloads import Sound
 from engine.worker import Job
 
@@ -37,12 +46,20 @@ if TYPE_CHECKING:
 
 SETTLE_MS = 200
 PLAY_MS = 700
+LATE_SECONDS = 1 / 40  # a picture by hand that takes longer is late
+HELD = 8  # pictures that a training then waits for
+
+log = logging.getLogger(__name__)
 
 
 class ViewCard(QWidget):
-    """One view: caption, knobs, picture."""
+    """One view: caption, knobs, picture.
+
+    asked: somebody wants it drawn. turned: a hand in the picture has set knobs.
+    """
 
     asked = Signal()
+    turned = Signal()
     help = Signal(str)
 
     def __init__(self, view: View, parent: QWidget | None = None) -> None:
@@ -66,6 +83,7 @@ class ViewCard(QWidget):
         self.problem.setWordWrap(True)
         self.problem.hide()
         self.holder = Holder()
+        self.holder.turned.connect(self.turn)
         self.say_empty(False)
         top = QHBoxLayout()
         top.addWidget(caption, 1)
@@ -87,6 +105,24 @@ class ViewCard(QWidget):
             self.show_button.show()  # a sound is for when one wants to hear it
         self.holder.show_payload(shown.payload)
 
+    def turn(self, values: dict[str, Any]) -> None:
+        """Set these knobs, as far as the view has them and their bounds go."""
+        known = {knob.name: knob for knob in knobs_of(self.view.knobs)}
+        fitting: dict[str, Any] = {}
+        for name, value in values.items():
+            try:
+                fitting[name] = within(known[name], value)
+            except (KeyError, KnobError, TypeError, ValueError) as error:
+                log.info("%s: cannot set %s to %r: %r", self.view.key, name, value, error)
+        before = self.form.value()
+        if any(getattr(before, name) != value for name, value in fitting.items()):
+            self.form.show_values(fitting)
+            self.turned.emit()
+
+    def picture_knob(self) -> str:
+        """The name of its first knob that is a picture; empty if there is none."""
+        return next((k.name for k in knobs_of(self.view.knobs) if k.kind == "picture"), "")
+
     def say_empty(self, there: bool) -> None:
         """Nothing to see; `there`: whether there is a model that could be shown."""
         if self.view.invitation:
@@ -106,6 +142,20 @@ class ViewCard(QWidget):
         self.problem.setVisible(bool(words))
 
 
+def within(knob: Knob, value: Any) -> Any:
+    """`value` as the knob takes it; a number beyond its bounds becomes the nearest one."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if knob.kind in ("int", "float"):
+        assert knob.low is not None
+        assert knob.high is not None
+        value = min(max(value, knob.low), knob.high)
+        value = round(value) if knob.kind == "int" else value
+    elif knob.kind == "numbers":
+        value = [n.item() if isinstance(n, np.generic) else n for n in value]
+    return knob.checked(value)
+
+
 class Pictures(QFrame):
     """All views of a session's model, one at a time.
 
@@ -120,6 +170,10 @@ class Pictures(QFrame):
         self.session = session
         self.strip = strip
         self._job: Job | None = None
+        self._again = False  # whether knobs were turned since the job began
+        self._asked = 0.0  # when the job was asked for
+        self._held = 0  # how many pictures the training still waits for
+        self.training: Job | None = None  # what trains the model, if anything does
         self._steps: tuple[int, ...] = ()
         self.tabs = QTabBar()
         self.tabs.setExpanding(False)
@@ -132,6 +186,7 @@ class Pictures(QFrame):
             self.stack.addWidget(each)
             self.tabs.addTab(_(view.title))
             each.asked.connect(self._settle)
+            each.turned.connect(self._follow_hand)
             each.help.connect(self.help)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 0)
@@ -145,6 +200,7 @@ class Pictures(QFrame):
         )
         self._lay_out()
         self._settled = self._timer(SETTLE_MS, self._ask, once=True)
+        self._rested = self._timer(SETTLE_MS, self._rest, once=True)
         self._playing = self._timer(PLAY_MS, self._play_on, once=False)
         self.tabs.currentChanged.connect(self._change_view)
         self.slider.valueChanged.connect(self._travel)
@@ -195,7 +251,8 @@ class Pictures(QFrame):
     def hear(self, shown: Shown) -> None:
         """A view was drawn again by the training."""
         card = self.cards.get(shown.view)
-        if card is not None and self.now:
+        # During a drag it would be of knobs that are no longer so.
+        if card is not None and self.now and not self._rested.isActive():
             self._draw(card, shown)
 
     def refresh(self) -> None:
@@ -239,10 +296,28 @@ class Pictures(QFrame):
         self.slider.setValue(self.slider.maximum())
         self.show_steps()
 
+    def use_picture(self, path: str) -> bool:
+        """Put the picture into the view that is seen, or the first that takes one.
+
+        Whether there is one that does.
+        """
+        cards = list(self.cards.values())
+        seen = self.current
+        for card in ([seen] if seen is not None else []) + cards:
+            if name := card.picture_knob():
+                card.form.show_values({name: path})
+                self.tabs.setCurrentIndex(cards.index(card))
+                self._want()
+                self._settled.stop()
+                self._ask()
+                return True
+        return False
+
     def stop(self) -> bool:
         """Stop drawing. Whether there was something to stop."""
         self._playing.stop()
         self._settled.stop()
+        self._let_go()
         if self._job is None:
             return False
         self._job.stop()
@@ -256,6 +331,7 @@ class Pictures(QFrame):
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
         """Nobody looks: nothing is wanted."""
         super().hideEvent(event)
+        self._let_go()
         self._playing.stop()
         self.session.wanted = {}
 
@@ -268,6 +344,7 @@ class Pictures(QFrame):
         self.session.wanted = wanted
 
     def _change_view(self, index: int) -> None:
+        self._let_go()
         self.stack.setCurrentIndex(index)
         self.refresh()
 
@@ -296,8 +373,54 @@ class Pictures(QFrame):
         if complaints := card.form.commit():
             card.complain("\n".join(complaints))
             return
+        self._look(card)
+
+    def _follow_hand(self) -> None:
+        """Draw at once; what is being drawn by hand already is waited for."""
+        card = self.current
+        if card is None or self.session.learner is None:
+            return
+        self._want()
+        self._settled.stop()
+        dragging = self._rested.isActive()
+        self._rested.start()
+        self.strip.pump.hurry()
+        if self._job is not None and dragging:
+            self._again = True
+        else:
+            self._look(card)
+
+    def _rest(self) -> None:
+        """The hand rests: what is drawn with older knobs, and takes long, is not waited for."""
+        again = self._again
+        self._let_go()
+        if again and self.current is not None:
+            self._look(self.current)
+
+    def _let_go(self) -> None:
+        """No hand is in the picture any more."""
+        self._rested.stop()
+        self._again, self._held = False, 0
+        if self.training is not None:
+            self.training.resume()
+
+    def _keep_pace(self) -> None:
+        """A picture by hand is there: if it came late, the training waits for the next few."""
+        if self._held:
+            self._held -= 1
+        elif time.perf_counter() - self._asked > LATE_SECONDS:
+            self._held = HELD
+        if self.training is not None:
+            if self._held:
+                self.training.pause()
+            else:
+                self.training.resume()
+
+    def _look(self, card: ViewCard) -> None:
         if self._job is not None:
             self._job.stop()
+        self._again = False
+        self._asked = time.perf_counter()
         job = self._job = self.session.look(card.view, card.form.value(), self.step)
         self.strip.follow(job, lambda event: self._hear_look(job, card, event), listed=False)
 
@@ -310,9 +433,17 @@ class Pictures(QFrame):
             self._job = None
             if event.error is not None:
                 card.complain(words_for(event.error, card.view.title))
+            if self._rested.isActive():
+                self._keep_pace()
+            if self._again and card is self.current:
+                self._look(card)
 
     def _draw(self, card: ViewCard, shown: Shown) -> None:
-        self.strip.pump.draw((id(self), card.view.key), lambda: card.show_payload(shown))
+        self.strip.pump.draw(
+            (id(self), card.view.key),
+            lambda: card.show_payload(shown),
+            first=self._rested.isActive(),
+        )
 
     def _play(self) -> None:
         self.slider.setValue(0)

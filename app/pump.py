@@ -4,6 +4,9 @@ Each turn empties the mailboxes of all jobs, tells the listeners, and draws a
 little of what is waiting to be drawn. Then it measures what that cost, painting
 included, and rests four times as long, so it never takes more than a fifth of
 the time. A window that is behind shows fewer pictures, never later ones.
+
+While a hand drags something in a picture, it takes up to 70 % of the time instead, and
+what the hand waits for is drawn first.
 """
 
 import sys
@@ -18,15 +21,18 @@ from engine.worker import Job
 
 SHARE = 0.2
 SHORTEST_MS, LONGEST_MS = 33, 500
+HAND_SECONDS = 0.3  # after the last move of a hand
+HAND_SHARE, HAND_MS = 0.7, 4
 ENOUGH_SECONDS = 0.004  # of drawing calls in one turn; painting comes on top
 
 Listener: TypeAlias = Callable[[Event], None]
 
 
-def rest_ms(cost: float) -> int:
-    """How long to rest after a turn that cost so many seconds."""
-    rest = 1000.0 * cost * (1.0 / SHARE - 1.0)
-    return round(min(max(rest, SHORTEST_MS), LONGEST_MS))
+def rest_ms(cost: float, by_hand: bool = False) -> int:
+    """How long to rest after a turn that cost so many seconds; `by_hand`: during a drag."""
+    share, shortest = (HAND_SHARE, HAND_MS) if by_hand else (SHARE, SHORTEST_MS)
+    rest = 1000.0 * cost * (1.0 / share - 1.0)
+    return round(min(max(rest, shortest), LONGEST_MS))
 
 
 class Pump(QObject):
@@ -39,6 +45,7 @@ class Pump(QObject):
         self._queue: dict[Hashable, tuple[Callable[[], None], float]] = {}
         self._drawn: dict[Hashable, float] = {}
         self._begun = 0.0
+        self._hand_until = 0.0
         self._timer = self._single_shot(self._turn)
         self._painted = self._single_shot(self._rest)
 
@@ -59,13 +66,26 @@ class Pump(QObject):
         self._watched[job] = listener
         self._wake()
 
-    def draw(self, key: Hashable, action: Callable[[], None], pause: float = 0.0) -> None:
+    def draw(
+        self, key: Hashable, action: Callable[[], None], pause: float = 0.0, first: bool = False
+    ) -> None:
         """Call `action` soon, in place of an older one of this `key` that still waits.
 
-        At least `pause` seconds lie between two calls for the same key.
+        At least `pause` seconds lie between two calls for the same key. `first`: before all else.
         """
-        self._queue[key] = (action, pause)
+        if first:
+            self._queue.pop(key, None)
+            self._queue = {key: (action, pause), **self._queue}
+        else:
+            self._queue[key] = (action, pause)
         self._wake()
+
+    def hurry(self) -> None:
+        """A hand drags something: for a moment, news and drawings come with shorter rests."""
+        now = time.perf_counter()
+        begins, self._hand_until = now >= self._hand_until, now + HAND_SECONDS
+        if begins and self._timer.isActive():
+            self._timer.start(HAND_MS)
 
     def stop(self) -> None:
         """Forget all jobs and drawings: there is nobody left to tell."""
@@ -79,9 +99,13 @@ class Pump(QObject):
         """Do not draw what waits under `key`."""
         self._queue.pop(key, None)
 
+    @property
+    def _by_hand(self) -> bool:
+        return time.perf_counter() < self._hand_until
+
     def _wake(self) -> None:
         if not self._timer.isActive() and not self._painted.isActive():
-            self._timer.start(0 if not self._begun else SHORTEST_MS)
+            self._timer.start(0 if not self._begun else rest_ms(0.0, self._by_hand))
 
     def _turn(self) -> None:
         self._begun = time.perf_counter()
@@ -113,7 +137,7 @@ class Pump(QObject):
     def _rest(self) -> None:
         """Painting is over too (a timer of zero waits for it): now the cost is known."""
         if self._watched or self._queue:
-            self._timer.start(rest_ms(time.perf_counter() - self._begun))
+            self._timer.start(rest_ms(time.perf_counter() - self._begun, self._by_hand))
 
 
 def _tell(listener: Listener, event: Event) -> None:

@@ -1,24 +1,29 @@
-"""The sampling panel: what the model writes by itself, and what one asks it for.
+"""The sampling panel: what the model makes by itself, and what one asks it for.
 
 Above stands the live sample, drawn with fixed settings so that what changes is
-the model. Below one sets the knobs and generates. Choosing another token writes
-on from there; step by step shows the distribution before each draw.
+the model. Below one sets the knobs and generates. In a text, choosing another
+token writes on from there, and step by step shows the distribution before each
+draw; of pictures, a click on one tells its seed.
 """
 
+import random
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QSplitter,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.export import Exporter
 from app.form import KnobForm
 from app.holder import Holder
 from app.i18n import _
@@ -26,7 +31,7 @@ from app.icons import IconButton
 from app.jobs import Strip, words_for
 from engine.events import Ended, Event, Shown
 from engine.knobs import changed, knobs_of
-from engine.payloads import Tokens
+from engine.payloads import Images, Tokens
 from engine.phrases import N_
 from engine.worker import Job
 
@@ -34,6 +39,34 @@ if TYPE_CHECKING:
     from engine.session import Session
 
 SETTLE_MS = 200
+MOST_SEED = 9_999  # of those that the dice chooses: short enough to be told to somebody
+
+
+class Words(NamedTuple):
+    """What stands where there is no sample yet, and what a sample is."""
+
+    live: str
+    invitation: str
+    tip: str
+
+
+WRITES = Words(
+    N_("What the model writes appears here as soon as it trains."),
+    N_("Press Generate: the model writes on from the prompt."),
+    N_("Draw a sample (Ctrl+G)"),
+)
+WORDS = {
+    "images": Words(
+        N_("What the model draws appears here as soon as it trains."),
+        N_("Press Generate: the model draws new pictures."),
+        N_("Draw new pictures (Ctrl+G)"),
+    ),
+    "points": Words(
+        N_("Where the model puts its points appears here as soon as it trains."),
+        N_("Press Generate: the model draws new points."),
+        N_("Draw new points (Ctrl+G)"),
+    ),
+}
 
 
 def card(*widgets: QWidget) -> tuple[QFrame, QVBoxLayout]:
@@ -52,9 +85,11 @@ class Sampling(QWidget):
     """Draws samples of one session.
 
     sampling: whether one is being drawn.
+    tile_chosen: place of the picture in "Your sample" that was clicked, from 0.
     """
 
     sampling = Signal(bool)
+    tile_chosen = Signal(int)
 
     def __init__(self, session: "Session", strip: Strip, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,22 +97,42 @@ class Sampling(QWidget):
         self.strip = strip
         self._job: Job | None = None
         self._ids: tuple[int, ...] = ()
-        names = {knob.name for knob in knobs_of(session.model.sample)}
-        self.stepwise = "length" in names
+        self._tiles: QWidget | None = None
+        self.words = WORDS.get(session.model.accepts, WRITES)
+        self.knobs = {knob.name: knob for knob in knobs_of(session.model.sample)}
+        self.stepwise = "length" in self.knobs
         self.form = KnobForm(session.model.sample, shape="grid")
         self.live_title = QLabel(_("While it learns"))
         self.live_title.setProperty("role", "heading")
         self.live_step = QLabel()
         self.live_step.setProperty("role", "faint")
-        self.live = Holder(_("What the model writes appears here as soon as it trains."))
+        self.live = Holder(_(self.words.live))
         self.result = Holder(_("Press Generate once there is a model."))
         self.problem = QLabel()
         self.problem.setProperty("role", "warning")
         self.problem.setWordWrap(True)
         self.problem.hide()
         self.generate_button = IconButton(
-            "auto-fix", _("Generate"), text=_("Generate"), tip=_("Draw a sample (Ctrl+G)")
+            "auto-fix", _("Generate"), text=_("Generate"), tip=_(self.words.tip)
         )
+        self.dice_button = IconButton(
+            "dice-5-outline", _("Generate with a new seed"), tip=_("Another seed, and generate")
+        )
+        self.dice_button.setVisible("seed" in self.knobs)
+        self.exporter = Exporter(session, strip, self)
+        self.export_button = IconButton(
+            "export-variant",
+            _("Export"),
+            tip=_("Export: take out pictures, films, weights"),
+            role="flat",
+        )
+        self.export_menu = QMenu(self.export_button)
+        self.export_button.setMenu(self.export_menu)
+        self.export_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.export_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+        self.tile = QLabel()
+        self.tile.setProperty("role", "faint")
+        self.tile.hide()
         self.stop_button = IconButton("stop", _("Stop"), tip=_("Stop sampling (Esc)"))
         self.by_step = IconButton(
             "shoe-print",
@@ -93,6 +148,8 @@ class Sampling(QWidget):
         self._settled.setInterval(SETTLE_MS)
         self._settled.timeout.connect(self.show_next)
         self.generate_button.clicked.connect(self.generate)
+        self.dice_button.clicked.connect(self.dice)
+        self.export_menu.aboutToShow.connect(lambda: self.exporter.fill(self.export_menu))
         self.stop_button.clicked.connect(self.stop)
         self.by_step.toggled.connect(self._change_mode)
         self.next_button.clicked.connect(self.next_token)
@@ -114,9 +171,10 @@ class Sampling(QWidget):
         head = QHBoxLayout()
         head.addWidget(title, 1)
         head.addWidget(self.by_step)
+        head.addWidget(self.export_button)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
-        for each in (self.generate_button, self.next_button, self.stop_button):
+        for each in (self.generate_button, self.dice_button, self.next_button, self.stop_button):
             buttons.addWidget(each)
         buttons.addStretch(1)
         own, own_layout = card()
@@ -125,12 +183,17 @@ class Sampling(QWidget):
         own_layout.addLayout(buttons)
         own_layout.addWidget(self.problem)
         own_layout.addWidget(self.result, 1)
+        own_layout.addWidget(self.tile)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.live_card)
         self.splitter.addWidget(own)
-        self.splitter.setStretchFactor(0, 2)
-        self.splitter.setStretchFactor(1, 5)
-        self.splitter.setSizes([190, 460])
+        # A wall of pictures needs less than the sample below, which has its knobs above it; a
+        # plane of points needs as much; of a text, the first lines do.
+        shares = {"images": (2, 3), "points": (1, 1)}
+        live, asked = shares.get(self.session.model.accepts, (2, 5))
+        self.splitter.setStretchFactor(0, live)
+        self.splitter.setStretchFactor(1, asked)
+        self.splitter.setSizes([650 * live // (live + asked), 650 * asked // (live + asked)])
         self.live_card.setVisible(self.session.model.watch is not None)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -147,6 +210,16 @@ class Sampling(QWidget):
             self.show_next()
         else:
             self._sample()
+
+    def dice(self) -> None:
+        """Draw with another seed."""
+        if complaints := self.form.commit():
+            self._complain("\n".join(complaints))
+            return
+        knob, present = self.knobs["seed"], self.form.value().seed
+        seeds = range(int(knob.low or 0), min(int(knob.high or 0), MOST_SEED) + 1)
+        self.form.show_values({"seed": random.choice([seed for seed in seeds if seed != present])})
+        self.generate()
 
     def write_on(self, tokens: Tokens, position: int, alternative: int) -> None:
         """Keep what stands before `position`, put `alternative` there, and go on."""
@@ -194,17 +267,19 @@ class Sampling(QWidget):
         self.live.clear()
         self.live_step.clear()
         self.result.clear()
+        self.tile.hide()
         self.enable()
 
     def enable(self) -> None:
         """Buttons as the state allows."""
         there = self.session.learner is not None
         self.generate_button.setEnabled(there)
+        self.dice_button.setEnabled(there)
         self.next_button.setEnabled(there and self._job is None)
         self.by_step.setEnabled(there)
         self.stop_button.setEnabled(self._job is not None)
         if there and self.result.payload is None:
-            self.result.clear(_("Press Generate: the model writes on from the prompt."))
+            self.result.clear(_(self.words.invitation))
         elif not there:
             self.result.clear(_("Press Generate once there is a model."))
 
@@ -243,6 +318,25 @@ class Sampling(QWidget):
         if isinstance(payload, Tokens) and payload.next and not self.by_step.isChecked():
             payload = replace(payload, next=())
         self.result.show_payload(payload)
+        self.tile.hide()
+        tiles = self.result.currentWidget()
+        if isinstance(payload, Images) and tiles is not self._tiles:
+            self._tiles = tiles
+            tiles.chosen.connect(self._choose_tile)  # type: ignore[union-attr]
+
+    def _choose_tile(self, number: int) -> None:
+        """A picture was clicked; `number` is its seed, or where it has none its place."""
+        payload = self.result.payload
+        if not isinstance(payload, Images):
+            return
+        numbers = payload.numbers or tuple(range(len(payload.pixels)))
+        if number not in numbers:
+            return
+        index = numbers.index(number)
+        words = _("Picture {place} · seed {seed}") if payload.numbers else _("Picture {place}")
+        self.tile.setText(words.format(place=index + 1, seed=number))
+        self.tile.show()
+        self.tile_chosen.emit(index)
 
     def _complain(self, words: str) -> None:
         self.problem.setText(words)

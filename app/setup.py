@@ -56,7 +56,7 @@ class Setup(QScrollArea):
         super().__init__(parent)
         model = session.model
         self.session = session
-        self.data = DataCard(session.playground, data_sets, strip)
+        self.data = DataCard(session.playground, data_sets, strip, model.accepts)
         self.net = KnobForm(session.net)
         self.train = KnobForm(session.train, badges=True)
         self.model = QComboBox()
@@ -150,7 +150,7 @@ class Setup(QScrollArea):
 
     def problems(self) -> tuple[str, ...]:
         """Everything that is in the way of a training, in words."""
-        found = [*self.net.commit(), *self.train.commit()]
+        found = [*self.data.problems(), *self.net.commit(), *self.train.commit()]
         # Data that is still being loaded is no problem: the training waits for it.
         if self.data.data is not None and not self.data.loading and not found:
             try:

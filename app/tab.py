@@ -6,6 +6,7 @@ from PySide6.QtCore import QByteArray, QSettings, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.jobs import Strip
+from app.own import Folders
 from app.page import ModelPage
 from engine.family import Family
 from engine.store import Run
@@ -72,9 +73,23 @@ class FamilyTab(QStackedWidget):
         page.lesson.connect(lambda view: self.lesson.emit(self.family.lesson, view))
         page.model_wanted.connect(self.choose)
         page.run_wanted.connect(self.open_run)
+        page.sampling.tile_chosen.connect(lambda index: look_at(page, index))
+        for keeper in (page.setup.data, page.sampling.exporter):
+            keeper.folders = Folders(self.settings)
         for name, splitter in page.splitters.items():
             state = self.settings.value(f"splitters/{name}")
             if isinstance(state, QByteArray):
                 splitter.restoreState(state)
         self.addWidget(page)
         return page
+
+
+def look_at(page: ModelPage, index: int) -> None:
+    """Have the view of the nearest examples, if there is one, look at this sample."""
+    card = page.pictures.cards.get("nearest")
+    if card is None or "sample" not in card.form.rows:
+        return
+    if page.pictures.current is card:
+        card.turn({"sample": index})
+    else:
+        card.form.show_values({"sample": index})

@@ -201,11 +201,12 @@ class Transport(QFrame):
             _("Choose a new seed and begin anew (Reset keeps seed {seed})").format(seed=seed)
         )
 
-    def show_numbers(self, step: int, loss: float | None, unit: str) -> None:
-        """Step and loss, training or not."""
+    def show_numbers(self, step: int, loss: float | None, unit: str, title: str = "") -> None:
+        """Step and loss, training or not. title: what is shown in place of the loss, if so."""
         self.steps.show_value(f"{step:,}", ngettext("step", "steps", step))
-        name = _("loss, {unit}").format(unit=_(unit)) if unit else _("loss")
-        self.loss.show_value("–" if loss is None else f"{loss:.4g}", name)
+        named = unit not in ("", "loss")  # a unit called loss says nothing more
+        loss_name = _("loss, {unit}").format(unit=_(unit)) if named else _("loss")
+        self.loss.show_value("–" if loss is None else f"{loss:.4g}", title or loss_name)
 
     def show_progress(self, progress: Progress) -> None:
         """Speed, time left, and the bar."""

@@ -15,7 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QSettings, QSize, Qt, QTimer, QUrl
+from PySide6.QtCore import (
+    QEvent,
+    QLibraryInfo,
+    QObject,
+    QSettings,
+    QSize,
+    Qt,
+    QTimer,
+    QTranslator,
+    QUrl,
+)
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -24,6 +34,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QKeySequence,
     QPaintEvent,
+    QResizeEvent,
     QShortcut,
     QShowEvent,
 )
@@ -38,9 +49,10 @@ from PySide6.QtWidgets import (
 )
 
 from app import i18n
-from app.i18n import _
-from app.jobs import Strip
+from app.i18n import _, ngettext
+from app.jobs import Action, Strip
 from app.lesson import LessonDock
+from app.own import OWN, PICTURE, choose, open_title
 from app.pump import Pump
 from app.start import Faults, Interrupts, Loader
 from app.theme import theme
@@ -55,6 +67,7 @@ if TYPE_CHECKING:
 
 BEGUN = float(os.environ.get("PLAYGROUND_T0") or time.time())
 CLOSE_SECONDS = 1.8
+ROOMY = 1200  # pixels: below, the lesson takes the place of the sampling column
 THEMES = ("system", "light", "dark")
 DRAGS = (QEvent.Type.DragEnter, QEvent.Type.DragMove, QEvent.Type.Drop)
 
@@ -101,6 +114,8 @@ class MainWindow(QMainWindow):
         self.lesson = LessonDock(language, self)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.lesson)
         self.lesson.hide()
+        self.lesson.visibilityChanged.connect(lambda _visible: self._make_room())
+        self.lesson.topLevelChanged.connect(lambda _floating: self._make_room())
         self._make_menus(language)
         for number in range(1, 9):
             key = QShortcut(QKeySequence(f"Alt+{number}"), self)
@@ -119,7 +134,15 @@ class MainWindow(QMainWindow):
     def _make_menus(self, language: str) -> None:
         bar = self.menuBar()
         file = bar.addMenu(_("&File"))
-        self._action(file, _("Open own text…"), "Ctrl+O", lambda page: page.ask_for_file())
+        self.open_entry = self._action(
+            file, _("Open own file…"), "Ctrl+O", lambda page: page.ask_for_file()
+        )
+        self.draw_entry = self._action(
+            file, _("Draw points…"), "", lambda page: page.setup.data.ask_for_points()
+        )
+        self.export_menu = file.addMenu(_("Export"))
+        self.export_menu.aboutToShow.connect(self._fill_export_menu)
+        file.aboutToShow.connect(self._name_entries)
         self._plain(file, _("Runs folder"), "", self._open_runs_folder)
         file.addSeparator()
         self._plain(file, _("Quit"), "Ctrl+Q", self.close)
@@ -129,7 +152,7 @@ class MainWindow(QMainWindow):
         self._action(model, _("One step"), "S", lambda page: page.more(1))
         self._action(model, _("Reset"), "Ctrl+R", lambda page: page.reset())
         model.addSeparator()
-        self._action(model, _("Generate"), "Ctrl+G", lambda page: page.generate())
+        self._action(model, _("Generate"), "Ctrl+G", self._generate)
         self._action(model, _("Stop what runs here"), "Esc", lambda page: page.stop())
         view = bar.addMenu(_("&View"))
         names = (_("As the system"), _("Light"), _("Dark"))
@@ -156,7 +179,7 @@ class MainWindow(QMainWindow):
         key: str,
         run: Callable[["ModelPage"], object],
         other: str = "",
-    ) -> None:
+    ) -> QAction:
         """An entry that does something to the page that is seen."""
 
         def on_page() -> None:
@@ -166,6 +189,24 @@ class MainWindow(QMainWindow):
         action = self._plain(menu, title, key, on_page)
         if other:
             action.setShortcuts([QKeySequence(key), QKeySequence(other)])
+        return action
+
+    def _generate(self, page: "ModelPage") -> None:
+        """Draw a sample where it can be seen."""
+        if page.sampling.isHidden():
+            self.lesson.hide()
+        page.generate()
+
+    def _name_entries(self) -> None:
+        """The entries for files say what the page that is seen takes."""
+        page = self.page
+        kind = page.session.model.accepts if page is not None else ""
+        self.open_entry.setText(open_title(kind))
+        self.draw_entry.setVisible(kind == "points")
+
+    def _fill_export_menu(self) -> None:
+        if (page := self.page) is not None:
+            page.sampling.exporter.fill(self.export_menu)
 
     def _choices(
         self,
@@ -258,6 +299,7 @@ class MainWindow(QMainWindow):
             family = self.families[index]
             tab = FamilyTab(family, self.playground, self.strip, self.settings)
             tab.lesson.connect(self.lesson.open)
+            tab.currentChanged.connect(lambda _index: self._show_page())
             self.tabs.blockSignals(True)
             self.tabs.removeTab(index)
             self.tabs.insertTab(index, tab, _(family.title))
@@ -267,6 +309,23 @@ class MainWindow(QMainWindow):
             welcome.deleteLater()
         if self.lesson.isVisible():
             self.lesson.open(self.families[index].lesson)
+        self._show_page()
+
+    def _show_page(self) -> None:
+        """Another page is seen."""
+        self._name_entries()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Where the window is narrow, the lesson stands in place of the sampling column."""
+        if (page := self.page) is not None:
+            beside = not (self.lesson.isHidden() or self.lesson.isFloating())
+            page.sampling.setVisible(not beside or self.width() >= ROOMY)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Another width has room for another number of columns."""
+        super().resizeEvent(event)
+        self._make_room()
 
     @property
     def tab(self) -> "FamilyTab | None":
@@ -298,16 +357,69 @@ class MainWindow(QMainWindow):
             if paths:
                 event.acceptProposedAction()
                 if event.type() == QEvent.Type.Drop:
-                    self._take_file(paths[0])
+                    self._take(paths)
                 return True
         return super().eventFilter(watched, event)
 
-    def _take_file(self, path: str) -> None:
-        """The file becomes the data of the tab that is seen."""
+    def _take(self, paths: Sequence[str]) -> None:
+        """The first of them that the page can use becomes its data, or the picture it looks at."""
         if (page := self.page) is None:
             self.strip.say(_("The engine is still loading: drop the file again in a moment."))
+            return
+        from engine.data import catalogue  # by now the engine is there
+
+        accepts = page.session.model.accepts
+        dropped = choose(paths, accepts, [catalogue.kind_of(path) for path in paths])
+        if dropped.problem:
+            self.strip.say(dropped.problem, grave=True)
+        elif dropped.kind == PICTURE and accepts == "images":
+            if not page.use_picture(dropped.path):
+                self.strip.say(
+                    _("This model looks at no picture. To learn from pictures, drop their folder.")
+                )
+        elif dropped.kind in (accepts, ""):
+            page.open_file(dropped.path)
         else:
-            page.open_file(path)
+            self._send_elsewhere(dropped.path, dropped.kind)
+
+    def _send_elsewhere(self, path: str, kind: str) -> None:
+        """The page cannot use what was dropped: say who can, and offer to go there."""
+        name, what = Path(path).name, _(OWN[kind].name)
+        wanted = "images" if kind == PICTURE else kind
+        takers = [
+            (index, family, model)
+            for index, family in enumerate(self.families)
+            for model in family.models
+            if model.accepts == wanted
+        ]
+        here = self.tabs.currentIndex()
+        takers.sort(key=lambda taker: taker[0] != here)
+        if not takers:
+            words = _("{name} is {what}, which no model here learns from.")
+            self.strip.say(words.format(name=name, what=what), grave=True)
+            return
+        first, _family, model = takers[0]
+        if first == here:
+            words = _("{name} is {what}. It can be used with the model {where}.")
+            where = _(model.title)
+        else:
+            titles = dict.fromkeys(_(family.title) for _index, family, _model in takers)
+            words = ngettext(
+                "{name} is {what}. It can be used in the tab {where}.",
+                "{name} is {what}. It can be used in the tabs {where}.",
+                len(titles),
+            )
+            where = ", ".join(titles)
+        self.strip.say(
+            words.format(name=name, what=what, where=where),
+            action=Action(_("Open it there"), lambda: self._open_with(first, model.key, path)),
+        )
+
+    def _open_with(self, index: int, model: str, path: str) -> None:
+        self.tabs.setCurrentIndex(index)
+        if (tab := self.tab) is not None:
+            tab.choose(model)
+            self._take([path])
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Stop, save and close, without a question."""
@@ -333,6 +445,16 @@ def native_name(language: str) -> str:
 
     name = QLocale(language).nativeLanguageName()
     return name[:1].upper() + name[1:] if language != i18n.ENGLISH else "English"
+
+
+def speak(application: QApplication, language: str) -> QTranslator | None:
+    """Have Qt's own dialogs and menus speak `language`. The translator, if there is one."""
+    translator = QTranslator(application)
+    folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    if not translator.load(f"qtbase_{language}", folder):
+        return None
+    application.installTranslator(translator)
+    return translator
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -366,6 +488,7 @@ def main(argv: Sequence[str]) -> int:
     settings = QSettings("GenerativePlayground", "GenerativePlayground")
     wanted = options.language or settings.value("language") or i18n.SYSTEM
     language = i18n.use(str(wanted))
+    speak(application, language)
     choice = options.theme or settings.value("theme")
     theme().use(choice if choice in THEMES else "system")
     window = MainWindow(

@@ -1,20 +1,22 @@
 """How soon stop, pause and sample requests are answered while a model trains.
 
-    python -m bench.answers [TIMES]
+    python -m bench.answers [TIMES] [MODEL ...]
 
 Default presets, headless, with the live sample and all live views wanted. A
 stop (which is what Pause does) is answered when the job has ended, its save
-included; a sample, when the first tokens of it are in the mailbox.
+included; a sample, when the first tokens or pictures of it are in the mailbox.
 """
 
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.common import machine, table
 from engine.__main__ import all_models
 from engine.events import Progress, Shown
+from engine.knobs import changed, knobs_of
 from engine.session import Playground, Session
 from engine.worker import Job
 
@@ -29,6 +31,13 @@ def wait_for(job: Job, kind: type, seconds: float) -> None:
             return
         time.sleep(0.001)
     sys.exit(f"no {kind.__name__} within {seconds} s")
+
+
+def long_sample(session: Session) -> Any:
+    """Settings of a sample that takes long: of a text, or of pictures in many steps."""
+    most = {"length": 20_000, "count": 256, "steps": 1000}
+    names = {knob.name for knob in knobs_of(session.watch)}
+    return changed(session.watch, {n: value for n, value in most.items() if n in names})
 
 
 def measure(session: Session, times: int) -> dict[str, list[float]]:
@@ -47,7 +56,7 @@ def measure(session: Session, times: int) -> dict[str, list[float]]:
         sampling.wait(60)
         time.sleep(0.21)
         begun = time.perf_counter()
-        long = session.sample(type(session.watch)(length=20_000))
+        long = session.sample(long_sample(session))
         time.sleep(0.1)
         begun = time.perf_counter()
         long.stop()
@@ -64,13 +73,13 @@ def measure(session: Session, times: int) -> dict[str, list[float]]:
     return found
 
 
-def main(times: int) -> None:
+def main(times: int, keys: list[str]) -> None:
     """One row for each model."""
     print(machine(), "\n")
     rows = []
     models = [model for _, model in all_models().values()]
     with tempfile.TemporaryDirectory() as folder:
-        for model in models:
+        for model in [each for each in models if not keys or each.key in keys]:
             playground = Playground(models, Path(folder), threads=1)
             found = measure(playground.open(model), times)
             playground.close()
@@ -86,7 +95,7 @@ def main(times: int) -> None:
             "most",
             "stop a sample, median ms",
             "most",
-            "first tokens of a sample, median ms",
+            "first of a sample, median ms",
             "most",
         ),
         rows,
@@ -94,4 +103,4 @@ def main(times: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10, sys.argv[2:])

@@ -1,44 +1,35 @@
 """How smooth the window is while a model trains, and what the window costs the training.
 
     python -m bench.smooth [SECONDS] [ROUNDS] [MODEL ...]
+    python -m bench.smooth 20 3 vae+gan+diffusion
 
 In a real window with its views on screen, a timer of 16 ms notes how late each
 tick comes; and the steps per second of wall time are set against the same
-training headless (no live sample, no views), turn by turn in one run.
+training headless (no live sample, no views), turn by turn in one run. Models joined by a
+plus all train at the same time, each in its tab, with the last one's tab seen; their steps
+are added up, and there is nothing headless to compare with.
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
+from typing import Any
 
-from bench.common import ROOT, engine, machine, median, table
+from bench.common import engine, in_window, machine, median, opened, page_of, table
 from bench.screen import screen
 
 TICK = 16
 SETTLE = 12.0  # seconds: kernels are compiled, the first pictures drawn
 
 
-def in_window(model: str, seconds: float, folder: str) -> dict[str, float]:
+def measure(model: str, seconds: float, folder: str) -> dict[str, float]:
     """Run in a process of its own: train in the window and measure."""
-    from PySide6.QtCore import QSettings, Qt, QTimer
-    from PySide6.QtWidgets import QApplication
+    from PySide6.QtCore import Qt, QTimer
 
-    from app.window import MainWindow
-
-    application = QApplication([sys.argv[0]])
-    settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
-    window = MainWindow(settings, runs=Path(folder) / "runs")
-    window.resize(1280, 800)
     late: list[float] = []
     found: dict[str, float] = {}
     last = [0.0]
-    ticks = QTimer(window)
-    ticks.setTimerType(Qt.TimerType.PreciseTimer)
-    ticks.setInterval(TICK)
 
     def tick() -> None:
         now = time.perf_counter()
@@ -46,34 +37,33 @@ def in_window(model: str, seconds: float, folder: str) -> dict[str, float]:
             late.append(1000 * (now - last[0]) - TICK)
         last[0] = now
 
-    ticks.timeout.connect(tick)
+    def ready(window: Any) -> None:
+        pages = []
+        for each in model.split("+"):
+            pages.append(page_of(window, each))
+            pages[-1].train()
+        ticks = QTimer(window)
+        ticks.setTimerType(Qt.TimerType.PreciseTimer)
+        ticks.setInterval(TICK)
+        ticks.timeout.connect(tick)
 
-    def ready() -> None:
-        for index, family in enumerate(window.families):
-            if any(each.key == model for each in family.models):
-                window.tabs.setCurrentIndex(index)
-        assert window.tab is not None
-        window.tab.choose(model)
-        assert window.page is not None
-        window.page.train()
+        def steps() -> int:
+            return sum(page.session.step for page in pages)
+
+        def begin() -> None:
+            found["step"], found["begun"] = steps(), time.perf_counter()
+            ticks.start()
+            QTimer.singleShot(int(1000 * seconds), end)
+
+        def end() -> None:
+            ticks.stop()
+            found["speed"] = (steps() - found["step"]) / (time.perf_counter() - found["begun"])
+            window.close()
+            application.quit()
+
         QTimer.singleShot(int(1000 * SETTLE), begin)
 
-    def begin() -> None:
-        assert window.page is not None
-        found["step"], found["begun"] = window.page.session.step, time.perf_counter()
-        ticks.start()
-        QTimer.singleShot(int(1000 * seconds), end)
-
-    def end() -> None:
-        ticks.stop()
-        assert window.page is not None
-        session = window.page.session
-        passed = time.perf_counter() - found["begun"]
-        found["speed"] = (session.step - found["step"]) / passed
-        window.close()
-        application.quit()
-
-    window.loader.ready.connect(lambda _playground: QTimer.singleShot(500, ready))
+    application, window = opened(folder, ready)
     window.show()
     application.exec()
     late.sort()
@@ -105,17 +95,9 @@ def main(seconds: float, rounds: int, models: list[str]) -> None:
         for model in models:
             windows, ratios = [], []
             for _ in range(rounds):
-                command = [sys.executable, "-m", "bench.smooth", "--window", model, str(seconds)]
-                done = subprocess.run(
-                    [*command, folder],
-                    cwd=ROOT,
-                    env=dict(os.environ, **display),
-                    stdout=subprocess.PIPE,
-                    text=True,
-                    check=True,
-                )
-                windows.append(json.loads(done.stdout.strip().splitlines()[-1]))
-                ratios.append(windows[-1]["speed"] / headless(model, seconds, folder))
+                windows.append(in_window("bench.smooth", display, model, seconds, folder))
+                if "+" not in model:
+                    ratios.append(windows[-1]["speed"] / headless(model, seconds, folder))
             rows.append(
                 (
                     model,
@@ -124,7 +106,7 @@ def main(seconds: float, rounds: int, models: list[str]) -> None:
                     f"{median(each['most'] for each in windows):.0f}",
                     f"{median(each['below'] for each in windows):.1f} %",
                     f"{median(each['speed'] for each in windows):.1f}",
-                    f"{100 * (1 - median(ratios)):.1f} %",
+                    f"{100 * (1 - median(ratios)):.1f} %" if ratios else "",
                 )
             )
     table(
@@ -143,7 +125,7 @@ def main(seconds: float, rounds: int, models: list[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--window"]:
-        print(json.dumps(in_window(sys.argv[2], float(sys.argv[3]), sys.argv[4])))
+        print(json.dumps(measure(sys.argv[2], float(sys.argv[3]), sys.argv[4])))
     else:
         arguments = sys.argv[1:]
         main(

@@ -3,19 +3,21 @@
     python -m engine list
     python -m engine train lstm --data names --seconds 60
     python -m engine sample RUN --set temperature=0.7
-    python -m engine export RUN --out weights.safetensors
+    python -m engine sample RUN --set count=64 --out digits.png
+    python -m engine export RUN --what film --out digits.gif
+    python -m engine download mnist
 
 With ``--json`` every line of standard output is one JSON object.
 """
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,14 @@ from engine.data import catalogue
 from engine.events import Ended, Progress, Said
 from engine.families import FAMILIES
 from engine.family import Family, Model
-from engine.payloads import Payload, Text, Tokens
+from engine.payloads import Text, Tokens
 from engine.phrases import N_, PlaygroundError
 from engine.store import Run, Store
 
 WAIT_SECONDS = 0.1
 REPORT_SECONDS = 0.5
+# The keys of `engine.export.EXPORTS`, which is not imported only to print a usage.
+EXPORTED = ("picture", "film", "denoising", "text", "sound", "weights", "script")
 
 
 class Output:
@@ -152,7 +156,9 @@ def command_train(options: argparse.Namespace, output: Output) -> int:
             resume(session, options)
         else:
             net, train = settings(session.model, options)
-            data = catalogue.with_tokens(options.data or session.data_name, options.tokens)
+            data = options.data or session.data_name
+            if options.tokens != "auto":
+                data = catalogue.with_tokens(data, options.tokens)
             session.choose(data=data, net=net, train=train, seed=options.seed)
         job = session.start(options.steps, options.seconds)
         with stopped_by_signals(job.stop):
@@ -273,44 +279,91 @@ def open_run(options: argparse.Namespace) -> tuple[Store, Run, Model]:
 
 
 def command_sample(options: argparse.Namespace, output: Output) -> int:
-    """Draw a sample from a saved run."""
-    from engine.session import load_trained
+    """Draw a sample from a saved run; pictures go to a file."""
+    from engine import export
+    from engine.learner import TorchRandom
 
-    store, run, model = open_run(options)
-    (knobs,) = assign(options.set, model.watch)
-    if options.seed is not None:
-        (knobs,) = assign([f"seed={options.seed}"], knobs)
-    trained = load_trained(store, run, model)
-    newest: Payload | None = None
-    for payload in model.sampler(trained, knobs, ()):
-        newest = payload or newest
-    if isinstance(newest, Tokens | Text):
-        output.object(event="sample", run=run.id, step=run.step, text=newest.text)
-        output.line(newest.text)
+    source = source_of(options, options.set, options.seed)
+    run = source.run
+    with TorchRandom(run.seed):
+        sample = finished(export.drawn_sample(source.trained, source.knobs))
+    words = isinstance(sample, Tokens | Text)
+    if words:
+        output.object(event="sample", run=run.id, step=run.step, text=sample.text)
+        output.line(sample.text)
+    if options.out or not words:
+        path: Path = options.out or Path(f"{run.id}{export.suffix_of(sample)}")
+        export.write_sample(path, sample, export.about(source))
+        output.object(event="sample", run=run.id, step=run.step, file=str(path))
+        output.line(str(path))
     return 0
 
 
 def command_export(options: argparse.Namespace, output: Output) -> int:
-    """Write a run's averaged weights as one safetensors file, with what they belong to."""
-    import safetensors.torch
+    """Write a sample, a film, the weights (the default) or a script of a run to a file."""
+    from engine import export
+    from engine.learner import TorchRandom
 
-    from engine.session import load_trained
-
-    store, run, model = open_run(options)
-    trained = load_trained(store, run, model)
-    path: Path = options.out or Path(f"{run.id}.safetensors")
-    about = {
-        "run": json.dumps(dataclasses.asdict(run), ensure_ascii=False),
-        "data": json.dumps(catalogue.to_json(trained.data), ensure_ascii=False),
-    }
-    try:
-        safetensors.torch.save_model(trained.module, str(path), metadata=about)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise PlaygroundError(
-            N_("cannot write {path}: {error}", path=str(path), error=str(error))
-        ) from error
+    source = source_of(options, ())
+    run = source.run
+    suffixes = {each.key: each.suffix for each in export.EXPORTS}
+    path: Path = options.out or Path(f"{run.id}{suffixes[options.what]}")
+    with TorchRandom(run.seed):
+        finished(export.write(options.what, path, source))
     output.object(event="exported", run=run.id, step=run.step, file=str(path))
     output.line(str(path))
+    return 0
+
+
+def source_of(
+    options: argparse.Namespace, assignments: Sequence[str], seed: int | None = None
+) -> Any:
+    """The run that is named, ready to be sampled or exported, with these sample settings."""
+    from engine.export import Source
+    from engine.session import kept_steps, load_trained, snapshot_folder
+
+    store, run, model = open_run(options)
+    (knobs,) = assign(assignments, model.watch)
+    if seed is not None:
+        (knobs,) = assign([f"seed={seed}"], knobs)
+    trained = load_trained(store, run, model)
+    folder = snapshot_folder(store, run)
+    return Source(trained, run, knobs, run.step, folder, kept_steps(folder))
+
+
+def finished(work: Generator[Any, None, Any]) -> Any:
+    """Run a generator to its end; what it returns."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return stop.value
+
+
+def command_download(options: argparse.Namespace, output: Output) -> int:
+    """Fetch a data set that is not there from the start, once."""
+    if catalogue.find(options.key).download is None:
+        offered = ", ".join(entry.key for entry in catalogue.DATA if entry.download)
+        raise PlaygroundError(
+            N_(
+                "{key} comes with the program: what can be downloaded is {offered}",
+                key=options.key,
+                offered=offered,
+            )
+        )
+    terminal = output.console.is_terminal and not output.as_json
+    with rich.progress.Progress(
+        console=output.console, disable=not terminal, transient=True
+    ) as bar:
+        task = bar.add_task(options.key, total=1.0)
+        reported = -math.inf
+        for progress in catalogue.fetch(options.key):
+            bar.update(task, completed=progress.done or 0.0, description=str(progress.note))
+            if time.monotonic() - reported >= REPORT_SECONDS:
+                reported = time.monotonic()
+                output.object(event="progress", done=progress.done, note=str(progress.note))
+    output.object(event="downloaded", key=options.key)
+    output.line(options.key)
     return 0
 
 
@@ -358,13 +411,17 @@ def parser() -> argparse.ArgumentParser:
     sample = add("sample", command_sample)
     sample.add_argument("run", metavar="RUN", help="a run's name or folder")
     sample.add_argument("--seed", type=int)
+    sample.add_argument("--out", type=Path, help="the file to write: .png, .npz (numbers), .txt")
     for command in (train, sample):
         command.add_argument(
             "--set", action="append", default=[], metavar="KNOB=VALUE", help="may be repeated"
         )
     export = add("export", command_export)
     export.add_argument("run", metavar="RUN", help="a run's name or folder")
-    export.add_argument("--out", type=Path, help="the file to write; default: RUN.safetensors")
+    export.add_argument("--what", choices=EXPORTED, default="weights", help="default: weights")
+    export.add_argument("--out", type=Path, help="the file to write; default: in this folder")
+    download = add("download", command_download)
+    download.add_argument("key", metavar="DATA", help="a data set that is offered as a download")
     return top
 
 

@@ -56,6 +56,13 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What is wrong with the training now: keys of the model's `Rule`s; none where it is well."""
+
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A job is over. `error` is None unless `reason` is "failed"."""
 
@@ -63,7 +70,7 @@ class Ended:
     error: Exception | None = None
 
 
-Event: TypeAlias = Progress | Shown | Saved | Said | Ended
+Event: TypeAlias = Progress | Shown | Saved | Said | Health | Ended
 
 
 class Mailbox:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # the declarations must be readable before torch is there
     import torch
     from torch import Tensor, nn
 
+    from engine.history import History
+
 Drawing: TypeAlias = "Generator[Payload | None, None, None]"
 """A generator of payloads; ``None`` is only a safe point. Newest payload wins."""
 
@@ -176,6 +178,37 @@ class View:
     invitation: str = ""
 
 
+class Line(NamedTuple):
+    """A line of the curves that are drawn while it trains.
+
+    name: of the metric in the history. kind: "raw" (every step, smoothed over), "points"
+    (measured now and then).
+    """
+
+    name: str
+    title: str
+    kind: str = "raw"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something that goes wrong in a training, found by a stated rule and told in a sentence.
+
+    found: ``found(history, train)`` looks at the curves so far; True while it is so.
+    sentence: what is wrong, in plain words. rule: how it is found, in words.
+    button: what the remedy does, in two or three words.
+    remedy: ``remedy(train)`` gives the training knobs to set, by name. Live ones take
+        effect at the next step, the others after a reset.
+    """
+
+    key: str
+    sentence: str
+    rule: str
+    found: Callable[[History, Any], bool]
+    button: str
+    remedy: Callable[[Any], Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
 class Preset:
     """Settings that belong together. `net` and `train` are whole knob records."""
@@ -191,7 +224,7 @@ class Preset:
 class Model:
     """One trainable model.
 
-    accepts: the kind of data it learns from ("text").
+    accepts: the kind of data it learns from ("text", "images", "points").
     data: key of the data set that is chosen at the start.
     build: ``build(net, data)`` gives the module; random numbers come from torch's global state.
     optimise: ``optimise(module, train)`` gives the optimisers that step together, by name. A
@@ -208,6 +241,11 @@ class Model:
     check: ``check(data, net)`` raises a `PlaygroundError` where the two cannot go together.
     units: ``units(data)`` says how the loss may be read: factors on it by name, first the own
         one, e.g. {"nats per character": 1.0, "bits per character": 1 / ln 2}.
+    curves: the lines that are drawn while it trains.
+    curves_caption: what must be known to read them ("these need not fall"), if anything.
+    health: what may go wrong with it.
+    film: key of the view that makes a `Film` of how a sample comes about, where there is such
+        a view; it can be exported.
     """
 
     key: str
@@ -230,6 +268,13 @@ class Model:
     views: tuple[View, ...] = ()
     check: Callable[[Any, Any], None] = lambda data, net: None
     units: Callable[[Any], Mapping[str, float]] = lambda data: {"loss": 1.0}
+    curves: tuple[Line, ...] = (
+        Line("loss", N_("training")),
+        Line("held_out", N_("held-out"), "points"),
+    )
+    curves_caption: str = ""
+    health: tuple[Rule, ...] = ()
+    film: str = "denoising"
 
     def preset(self, key: str | None = None) -> Preset:
         """The preset of that key, or the first. Raises `KeyError` where there is none."""

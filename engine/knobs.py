@@ -6,13 +6,16 @@ check a value and to explain it, so nothing else describes a setting twice.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from engine.phrases import N_, Phrase, PlaygroundError
 
-Kind = Literal["int", "float", "bool", "choice", "text"]
+Kind = Literal["int", "float", "bool", "choice", "text", "numbers", "picture"]
+"""Of the last two: "numbers" is a tuple of numbers, mostly set by picking or dragging;
+"picture" the path of an image file, or a ``data:image/png;base64,...`` address, or empty."""
 T = TypeVar("T")
 
 
@@ -42,6 +45,10 @@ class Knob:
                 return N_("on or off")
             case "text":
                 return N_("any text")
+            case "numbers":
+                return N_("numbers with commas between them, or nothing")
+            case "picture":
+                return N_("the path of an image, a drawing, or nothing")
             case "int":
                 return N_("a whole number from {low} to {high}", low=self.low, high=self.high)
             case "float":
@@ -54,8 +61,14 @@ class Knob:
                 return value
             case "choice" if value in self.choices:
                 return value
-            case "text" if isinstance(value, str):
+            case "text" | "picture" if isinstance(value, str):
                 return value
+            case "numbers" if isinstance(value, list | tuple):
+                if all(
+                    isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n)
+                    for n in value
+                ):
+                    return tuple(value)
             case "int" | "float" if isinstance(value, int | float) and not isinstance(value, bool):
                 whole = self.kind == "int"
                 assert self.low is not None
@@ -78,7 +91,18 @@ class Knob:
                 return self.checked(int(text) if self.kind == "int" else float(text))
             except ValueError:
                 raise KnobError(self, text) from None
+        if self.kind == "numbers":
+            try:
+                return self.checked([_number(part) for part in text.split(",") if part.strip()])
+            except ValueError:
+                raise KnobError(self, text) from None
         return self.checked(text)
+
+
+def _number(text: str) -> float:
+    """The whole number or other number that `text` spells."""
+    number = float(text)
+    return int(number) if math.isfinite(number) and number == int(number) else number
 
 
 class KnobError(PlaygroundError, ValueError):
@@ -108,11 +132,13 @@ def knob(
     help: str = "",
     live: bool = False,
     advanced: bool = False,
+    picture: bool = False,
 ) -> Any:
     """Declare a field of a knobs dataclass.
 
     `live` knobs take effect at the next step of a running training; the others
-    restart it. `advanced` knobs are folded away. Numbers need both bounds.
+    restart it. `advanced` knobs are folded away. Numbers need both bounds. A default of ()
+    makes a knob of the kind "numbers", and `picture` one of the kind "picture".
     """
     options = tuple(choices)
     kind: Kind
@@ -124,6 +150,10 @@ def knob(
         kind = "int"
     elif isinstance(default, float):
         kind = "float"
+    elif isinstance(default, tuple):
+        kind = "numbers"
+    elif picture:
+        kind = "picture"
     else:
         kind = "text"
     if kind in ("int", "float") and (low is None or high is None):

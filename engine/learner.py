@@ -22,8 +22,9 @@ from engine import knobs
 from engine.family import Model, TrainKnobs
 from engine.history import History
 from engine.phrases import N_, PlaygroundError
-from engine.store import write_atomically
+from engine.store import Run, RunError, write_atomically
 
+MOST_SEED = 2**63 - 1
 FLOOR = 0.02  # of the learning rate, at the end of the plan and after it
 
 
@@ -234,6 +235,31 @@ class Learner:
         self.step = memory["step"]
         self.seconds = memory["seconds"]
         self.history.forget_after(self.step)
+
+
+def checked_seed(seed: int) -> int:
+    """`seed`, which must be one that torch takes."""
+    if not 0 <= seed <= MOST_SEED:
+        raise PlaygroundError(
+            N_(
+                "the seed cannot be {seed}: accepted is a whole number from 0 to {most}",
+                seed=seed,
+                most=MOST_SEED,
+            )
+        )
+    return seed
+
+
+def settings_of(run: Run, model: Model) -> tuple[Any, Any, int]:
+    """The net knobs, the train knobs and the seed that a run was begun with."""
+    try:
+        net: Any = knobs.from_dict(model.net, run.net)
+        train: Any = knobs.from_dict(model.train, run.train)
+        return net, train, checked_seed(run.seed)
+    except PlaygroundError as error:
+        raise RunError(
+            N_("the run {run} is damaged: run.json: {error}", run=run.id, error=error.phrase)
+        ) from error
 
 
 def is_finite(values: Mapping[str, float]) -> bool:

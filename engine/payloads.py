@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float32]
+Pixels: TypeAlias = NDArray[np.uint8]
 
 
 class Alternative(NamedTuple):
@@ -124,7 +125,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Named values as bars; `unit` follows each value when it is read out."""
+    """Named values as bars; `unit` follows each value when it is read out.
+
+    turns: name of a knob of the kind "numbers"; dragging bar i sets its number i, within
+        `low` and `high`.
+    """
 
     labels: tuple[str, ...]
     values: tuple[float, ...]
@@ -132,6 +137,9 @@ class Bars:
     y_title: str = ""
     unit: str = ""
     caption: str = ""
+    turns: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +157,136 @@ class Sound:
     caption: str = ""
 
 
-Payload: TypeAlias = Text | Tokens | Heatmap | Heatmaps | Curve | Bars | Sound
-PAYLOADS: tuple[type[Any], ...] = (Text, Tokens, Heatmap, Heatmaps, Curve, Bars, Sound)
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Small pictures beside and below each other.
+
+    pixels: (n, height, width, channels) uint8, with 1 channel (grey) or 3 (RGB).
+    labels: (n,) a few words under each picture ("seed 7", "step 300"), or ().
+    numbers: (n,) what a picture stands for where it is picked (its seed, its index in the
+        data), or () for its place.
+    picks: names of knobs of the kind "numbers" that a click on a picture adds its number to,
+        or takes it from; with several names one chooses first which group is picked for.
+        A name with the kind "int" instead is simply set; it is in `single` as well.
+    picked: (len(picks),) what each of these knobs holds now.
+    pick_titles: (len(picks),) how these groups are called, or () for the names of the knobs.
+    single: those of `picks` that a click sets to the number of the picture alone.
+    across: to a line; 0: as many as there is room for. Where there is too little room, lines
+        are broken in two, in three, ...
+    gap: whether there is room between them (a manifold has none).
+    """
+
+    pixels: Pixels
+    title: str = ""
+    labels: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    picks: tuple[str, ...] = ()
+    picked: tuple[tuple[int, ...], ...] = ()
+    across: int = 0
+    gap: bool = True
+    caption: str = ""
+    pick_titles: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dots:
+    """Points of one sort in a `Plane`; points: (n, 2).
+
+    classes: (n,) 0, 1, ... for the colour of each, or None for the colour of the sort.
+    names: of the classes, for the legend.
+    tone: "strong" (generated), "faint" (the data behind it).
+    """
+
+    name: str
+    points: Array
+    classes: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
+    tone: str = "strong"
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A point that can be dragged; its place sets the knobs `x_knob` and `y_knob` (floats)."""
+
+    name: str
+    x: float
+    y: float
+    x_knob: str
+    y_knob: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A part of the plane: points, arrows and paths, over a surface or a picture.
+
+    extent: (left, right, bottom, top).
+    surface: (rows, columns) over the whole extent, row 0 at the TOP; value_title: what it is.
+        low, high, diverging: its colours, as in `Heatmap`.
+    picture: (height, width, 1 or 3) uint8 over the whole extent, in place of a surface.
+    arrows: (n, 4) x, y, dx, dy in the plane's own units.
+    paths: (k, m, 2), k lines of m points each; they may be many and are drawn faintly.
+    """
+
+    extent: tuple[float, float, float, float]
+    dots: tuple[Dots, ...] = ()
+    title: str = ""
+    x_title: str = ""
+    y_title: str = ""
+    surface: Array | None = None
+    value_title: str = ""
+    low: float | None = None
+    high: float | None = None
+    diverging: bool = False
+    picture: Pixels | None = None
+    arrows: Array | None = None
+    paths: Array | None = None
+    handles: tuple[Handle, ...] = ()
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """Several payloads of any class (but this and `Film`) beside each other.
+
+    weights: (n,) how wide each is beside the others, or () for equal. across: to a line; where
+        that is 1, the weights are of heights.
+    """
+
+    panels: tuple[Any, ...]
+    across: int = 2
+    weights: tuple[float, ...] = ()
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """Payloads of one class one after the other, with a slider and a button that plays them.
+
+    names: (n,) what each frame is ("t = 0.40"). start: the frame that is shown first; -1 the last.
+    """
+
+    frames: tuple[Any, ...]
+    names: tuple[str, ...]
+    title: str = ""
+    start: int = -1
+    seconds: float = 0.1
+    caption: str = ""
+
+
+Payload: TypeAlias = (
+    Text | Tokens | Heatmap | Heatmaps | Curve | Bars | Sound | Images | Plane | Panels | Film
+)
+PAYLOADS: tuple[type[Any], ...] = (
+    Text,
+    Tokens,
+    Heatmap,
+    Heatmaps,
+    Curve,
+    Bars,
+    Sound,
+    Images,
+    Plane,
+    Panels,
+    Film,
+)

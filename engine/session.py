@@ -9,7 +9,6 @@ What is not a step (views, samples, held-out loss) may take a small share of the
 time at most (see `engine.pacing`), so that watching a training hardly slows it.
 """
 
-import copy
 import dataclasses
 import json
 import logging
@@ -24,12 +23,22 @@ from typing import Any, Literal, TypeAlias
 import safetensors.torch
 import torch
 
+from engine import export as export_
 from engine import knobs as knobs_
 from engine.data import catalogue
-from engine.events import Progress, Said, Saved, Shown
+from engine.events import Health, Progress, Said, Saved, Shown
+from engine.export import Export, as_it_was
 from engine.family import Data, Model, Trained, View
 from engine.history import History
-from engine.learner import Learner, TorchRandom, estimate, is_finite, stack
+from engine.learner import (
+    Learner,
+    TorchRandom,
+    checked_seed,
+    estimate,
+    is_finite,
+    settings_of,
+    stack,
+)
 from engine.pacing import Aside, Speed, Task
 from engine.payloads import Payload
 from engine.phrases import N_, PlaygroundError
@@ -45,7 +54,6 @@ HELD_OUT_SECONDS = 2.0
 HELD_OUT_ELEMENTS = 4096
 SNAPSHOTS = 40
 ROLL_BACKS = 3
-MOST_SEED = 2**63 - 1
 HELD_OUT = "held-out"
 DRAWN, LIVE = "sample", "live"  # what `Shown.view` says of samples
 
@@ -86,8 +94,12 @@ class Playground:
     def data(self, name: str) -> Generator[Progress, None, Data]:
         """The data set or own file of that name; loaded once, and shared by all sessions."""
         mark = _as_of_now(name)
-        if mark not in self._loaded:
-            self._loaded[mark] = yield from catalogue.load(name)
+        known = self._loaded.get(mark)
+        # Whether something has changed deep in a folder, only reading it again can tell.
+        if known is None or Path(catalogue.split_name(name)[0]).is_dir():
+            found = yield from catalogue.load(name)
+            if known is None or known.sha256 != found.sha256:
+                self._loaded[mark] = found
         return self._loaded[mark]
 
     def companions(self, keys: tuple[str, ...]) -> dict[str, Trained]:
@@ -163,18 +175,6 @@ def load_trained(store: Store, run: Run, model: Model) -> Trained:
     return Trained(module, net, train, data, run.step, model)
 
 
-def settings_of(run: Run, model: Model) -> tuple[Any, Any, int]:
-    """The net knobs, the train knobs and the seed that a run was begun with."""
-    try:
-        net: Any = knobs_.from_dict(model.net, run.net)
-        train: Any = knobs_.from_dict(model.train, run.train)
-        return net, train, checked_seed(run.seed)
-    except PlaygroundError as error:
-        raise RunError(
-            N_("the run {run} is damaged: run.json: {error}", run=run.id, error=error.phrase)
-        ) from error
-
-
 def load_stub(store: Store, run: Run) -> Data:
     """What the run folder itself keeps of its data: enough to build the model and to sample."""
     path = store.path(run.id) / "data.json"
@@ -184,19 +184,6 @@ def load_stub(store: Store, run: Run) -> Data:
         raise RunError(
             N_("the run {run} is damaged: data.json: {error}", run=run.id, error=str(error))
         ) from error
-
-
-def checked_seed(seed: int) -> int:
-    """`seed`, which must be one that torch takes."""
-    if not 0 <= seed <= MOST_SEED:
-        raise PlaygroundError(
-            N_(
-                "the seed cannot be {seed}: accepted is a whole number from 0 to {most}",
-                seed=seed,
-                most=MOST_SEED,
-            )
-        )
-    return seed
 
 
 class Session:
@@ -215,12 +202,15 @@ class Session:
         self.run: Run | None = None
         self.watch = model.watch
         self.drawn: Payload | None = None  # the newest sample that somebody asked for
+        self.drawn_at: tuple[Any, int] = (None, 0)  # its settings, and the step of the model
         self.live: Payload | None = None  # the newest of the live sampler
+        self.live_at = 0
         self.wanted: dict[str, Any] = {}
         self._training: Job | None = None
         self._latest: Job | None = None
         self._empty = History()
         self._snapshots: tuple[int, ...] = ()
+        self._health: tuple[str, ...] = ()
 
     # --- what is so
 
@@ -250,6 +240,11 @@ class Session:
     def snapshots(self) -> tuple[int, ...]:
         """Steps whose weights are kept, so that views can be drawn as they were then."""
         return self._snapshots
+
+    @property
+    def health(self) -> tuple[str, ...]:
+        """What is wrong with the training: keys of the model's rules, or () where it is well."""
+        return self._health
 
     # --- what one can do
 
@@ -343,7 +338,7 @@ class Session:
             trained = as_trained(learner, self.drawn)
             for payload in self.model.sampler(trained, sample, keep):
                 if payload is not None:
-                    self.drawn = payload
+                    self.drawn, self.drawn_at = payload, (sample, learner.step)
                     job.tell(Shown(DRAWN, payload, learner.step))
                 yield
 
@@ -359,7 +354,7 @@ class Session:
             learner = self._need_learner()
             trained = self._trained_for(view)
             if step is not None and step != learner.step:
-                trained = self._as_it_was(trained, step)
+                trained = as_it_was(trained, self._snapshot_folder(), step)
             yield from self._draw(job, view, knobs, trained)
 
         return self.playground.worker.submit(work, str(view.title), TorchRandom(self.seed))
@@ -376,6 +371,50 @@ class Session:
             return (yield from estimate(self.model, data, net, train, self.seed))
 
         return self.playground.worker.submit(work, N_("Estimating"))
+
+    def exports(self) -> tuple[Export, ...]:
+        """What can be exported of this model; a sample is drawn where there is none yet."""
+        return export_.offered(self.model)
+
+    def export(self, what: str, path: str | Path) -> Job:
+        """Write the export of the key `what` to `path`; the job's result is the path.
+
+        Of samples it is the newest that was asked for, else the newest of the live sampler.
+        """
+
+        def work(job: Job) -> Work:
+            for_export = export_.write(what, Path(path), self._source())
+            while True:
+                try:
+                    progress = next(for_export)
+                except StopIteration as stop:
+                    return stop.value
+                if progress is not None:
+                    job.tell(progress)
+                yield
+
+        title = {each.key: each.title for each in self.exports()}.get(what, what)
+        return self.playground.worker.submit(
+            work, N_("Exporting {what}", what=str(title)), TorchRandom(self.seed)
+        )
+
+    def _source(self) -> export_.Source:
+        learner = self._need_learner()
+        assert self.run is not None
+        sample, knobs, step = self.drawn, *self.drawn_at
+        if sample is None:
+            sample, knobs, step = self.live, self.model.watch, self.live_at
+        if sample is None:
+            step = learner.step
+        run = dataclasses.replace(
+            self.run,
+            step=learner.step,
+            seconds=learner.seconds,
+            train=knobs_.as_dict(learner.train),
+        )
+        return export_.Source(
+            as_trained(learner, sample), run, knobs, step, self._snapshot_folder(), self._snapshots
+        )
 
     def _in_turn(self, work: Callable[[Job], Work], title: str) -> Job:
         """Submit what replaces or moves the learner: one such job after the other."""
@@ -406,6 +445,7 @@ class Session:
         self.run = None
         self.drawn = self.live = None
         self._snapshots = ()
+        self._look_after(job)
         yield
 
     def _restore(self, job: Job, name: str) -> Work:
@@ -430,13 +470,8 @@ class Session:
         self.net, self.train, self.seed = net, learner.train, seed
         self.data_name = run.data
         self.drawn = self.live = None
-        self._snapshots = tuple(
-            sorted(
-                int(path.stem)
-                for path in (store.path(run.id) / "snapshots").glob("*.safetensors")
-                if path.stem.isdigit()
-            )
-        )
+        self._snapshots = kept_steps(snapshot_folder(store, run))
+        self._look_after(job)
         try:
             yield from self._ready(job)
         except PlaygroundError as error:
@@ -532,6 +567,19 @@ class Session:
                 learner.history.add(learner.step, learner.seconds, metrics)
             if learner.finite:
                 self._save(job, learner)
+            self._look_after(job)
+
+    def _look_after(self, job: Job) -> None:
+        """Look for what the model's rules know to go wrong, and tell it where that is new."""
+        learner = self.learner
+        found = tuple(
+            rule.key
+            for rule in (self.model.health if learner else ())
+            if learner and rule.found(learner.history, learner.train)
+        )
+        if found != self._health:
+            self._health = found
+            job.tell(Health(found))
 
     def _progress(
         self,
@@ -544,7 +592,8 @@ class Session:
         done, left = None, None
         if steps is not None:
             done = learner.step / max(steps, 1)
-            left = (steps - learner.step) / speed if speed else None
+            togo = max(steps - learner.step, 0)
+            left = togo / speed if speed else None if togo else 0.0
         if seconds is not None:
             done = max(done or 0.0, learner.seconds / seconds)
             remaining = max(seconds - learner.seconds, 0.0)
@@ -623,11 +672,15 @@ class Session:
         self.run = run
         job.tell(Saved(run.id, learner.step))
 
+    def _snapshot_folder(self) -> Path:
+        assert self.run is not None
+        return snapshot_folder(self.playground.store, self.run)
+
     def _keep_snapshot(self, learner: Learner) -> None:
         assert self.run is not None
         if learner.step in self._snapshots or len(self._snapshots) >= SNAPSHOTS:
             return
-        folder = self.playground.store.path(self.run.id) / "snapshots"
+        folder = self._snapshot_folder()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             part = folder / f"{learner.step}.part"
@@ -638,24 +691,11 @@ class Session:
             return
         self._snapshots = tuple(sorted((*self._snapshots, learner.step)))
 
-    def _as_it_was(self, trained: Trained, step: int) -> Trained:
-        assert self.run is not None
-        folder = self.playground.store.path(self.run.id) / "snapshots"
-        module = copy.deepcopy(trained.module)
-        try:
-            safetensors.torch.load_model(module, folder / f"{step}.safetensors")
-        except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-            raise RunError(
-                N_("step {step} was not kept: {error}", step=step, error=str(error))
-            ) from error
-        return dataclasses.replace(trained, module=module, step=step)
-
     def _trained_for(self, view: View) -> Trained:
         wanted = tuple(key for key in view.companions if key != self.model.key)
         companions = self.playground.companions(wanted) if wanted else {}
-        # While training the text of the live sample; later what was asked for last.
-        sample = self.live if self.status == "training" else self.drawn or self.live
-        return as_trained(self._need_learner(), sample, companions)
+        # A sample that was asked for is what one looks into; without, the live one.
+        return as_trained(self._need_learner(), self.drawn or self.live, companions)
 
     def _draw(self, job: Job, view: View, knobs: Any, trained: Trained) -> Work:
         for payload in view.make(trained, knobs):
@@ -666,7 +706,7 @@ class Session:
     def _sample_live(self, job: Job, learner: Learner) -> Work:
         for payload in self.model.sampler(as_trained(learner), self.watch, ()):
             if payload is not None:
-                self.live = payload
+                self.live, self.live_at = payload, learner.step
             yield
         if self.live is not None:
             job.tell(Shown(LIVE, self.live, learner.step))
@@ -681,7 +721,7 @@ class Session:
             HELD_OUT,
             N_("the held-out loss"),
             HELD_OUT_SECONDS,
-            lambda: self._evaluate(learner, HELD_OUT_ELEMENTS),
+            lambda: self._evaluate(job, learner, HELD_OUT_ELEMENTS),
         )
         for view in self.model.views:
             knobs = self.wanted.get(view.key)  # others may take it out at any time
@@ -693,11 +733,12 @@ class Session:
     def _draw_now(self, job: Job, view: View, knobs: Any) -> Work:
         yield from self._draw(job, view, knobs, self._trained_for(view))
 
-    def _evaluate(self, learner: Learner, most: int | None) -> Work:
+    def _evaluate(self, job: Job, learner: Learner, most: int | None) -> Work:
         found = yield from self.model.evaluate(
             learner.averaged, learner.data, learner.net, learner.train, most
         )
         learner.history.add(learner.step, learner.seconds, found)
+        self._look_after(job)
 
     def evaluate(self) -> Job:
         """Measure on all held-out data; the job's result is the metrics by name."""
@@ -711,6 +752,17 @@ class Session:
             )
 
         return self.playground.worker.submit(work, N_("Measuring on the held-out data"))
+
+
+def snapshot_folder(store: Store, run: Run) -> Path:
+    """Where the weights of earlier steps are."""
+    return store.path(run.id) / "snapshots"
+
+
+def kept_steps(folder: Path) -> tuple[int, ...]:
+    """The steps whose weights are in `folder`."""
+    files = folder.glob("*.safetensors")
+    return tuple(sorted(int(path.stem) for path in files if path.stem.isdigit()))
 
 
 def _in_words(value: Any) -> str:

@@ -13,8 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from engine.payloads import Tokens
 
 if TYPE_CHECKING:
     from app.page import ModelPage
@@ -49,10 +52,13 @@ def some_screen() -> Iterator[None]:
 class Photographer:
     """Works the window from inside, and saves what it shows."""
 
-    def __init__(self, window: "MainWindow", folder: Path, seconds: float) -> None:
+    def __init__(
+        self, window: "MainWindow", folder: Path, seconds: float, short: bool = False
+    ) -> None:
         self.window = window
         self.folder = folder
         self.seconds = seconds
+        self.short = short
 
     def until(self, so: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
         """Let the window live until something is so."""
@@ -115,8 +121,8 @@ class Photographer:
 
     def everywhere(self, what: str, act: Callable[[], None] = lambda: None) -> None:
         """In both themes and both sizes; `act` is done before each."""
-        for name in THEMES:
-            for size in SIZES:
+        for name in THEMES[: 1 if self.short else 2]:
+            for size in SIZES[: 1 if self.short else 2]:
                 self.dress(name, size)
                 act()
                 self.at_rest()
@@ -157,7 +163,7 @@ class Photographer:
         page = self.page
         page.train()
         self.until(lambda: page.session.step > 2, "it trains")
-        self.live(self.seconds)
+        self.until(lambda: page.session.seconds > self.seconds, "it is trained", 20 * PATIENCE)
         self.shoot(f"{key}-training")
         page.session.pause()
         self.until(lambda: page.session.status == "paused", "it is paused")
@@ -173,16 +179,23 @@ class Photographer:
                 abc.setPlainText(TUNE)
             if card.on_demand:
                 card.asked.emit()
-                self.until(lambda card=card: card.holder.payload is not None, view.key)  # type: ignore[misc]
+                self.until(partial(self.answered, card), view.key)
+                self.until(lambda: page.pictures._job is None, view.key)
             self.everywhere(f"{key}-{view.key}")
         page.pictures.tabs.setCurrentIndex(0)
         self.at_rest()
         self.back_in_time(key)
-        self.chips(key)
+        if isinstance(page.sampling.result.payload, Tokens):
+            self.chips(key)
         self.left_column(key)
         self.window._toggle_lesson()
         self.everywhere(f"{key}-lesson")
         self.window._toggle_lesson()
+
+    @staticmethod
+    def answered(card: Any) -> bool:
+        """Whether a view shows something, or why not."""
+        return card.holder.payload is not None or bool(card.problem.isVisible())
 
     def back_in_time(self, key: str) -> None:
         """The first view as it was early on."""
@@ -258,6 +271,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=15.0, help="of training for each model")
     parser.add_argument("--language", default="en", help="for example zh_CN")
     parser.add_argument("--model", action="append", default=[], help="only this one (repeatable)")
+    parser.add_argument("--short", action="store_true", help="light and small only")
     parser.add_argument("--readme", action="store_true", help="only the picture for the README")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -283,7 +297,7 @@ def work(options: argparse.Namespace, own: Path) -> None:
     window = MainWindow(settings, runs=own / "runs", language=language)
     window.show()
     QCursor.setPos(QGuiApplication.primaryScreen().geometry().bottomRight())  # over no button
-    photographer = Photographer(window, options.out, options.seconds)
+    photographer = Photographer(window, options.out, options.seconds, options.short)
     try:
         if options.readme:
             photographer.until(lambda: window.page is not None, "the engine is there")

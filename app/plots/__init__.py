@@ -12,22 +12,42 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from app.plots.bars import BarsWidget
+from app.plots.film import FilmWidget
 from app.plots.heatmap import HeatmapWidget
 from app.plots.heatmaps import HeatmapsWidget
+from app.plots.images import ImagesWidget
 from app.plots.lines import CurveWidget
 from app.plots.loss_curves import LossCurves
+from app.plots.panels import PanelsWidget
+from app.plots.plane import PlaneWidget
 from app.plots.sound import SoundWidget
 from app.plots.text import TextWidget
 from app.special.chips import TokenChips
-from engine.payloads import Bars, Curve, Heatmap, Heatmaps, Sound, Text, Tokens
+from engine.payloads import (
+    Bars,
+    Curve,
+    Film,
+    Heatmap,
+    Heatmaps,
+    Images,
+    Panels,
+    Plane,
+    Sound,
+    Text,
+    Tokens,
+)
 
 __all__ = [
     "WIDGETS",
     "BarsWidget",
     "CurveWidget",
+    "FilmWidget",
     "HeatmapWidget",
     "HeatmapsWidget",
+    "ImagesWidget",
     "LossCurves",
+    "PanelsWidget",
+    "PlaneWidget",
     "SoundWidget",
     "TextWidget",
     "TokenChips",
@@ -41,4 +61,8 @@ WIDGETS: dict[type[Any], Callable[[], QWidget]] = {
     Curve: CurveWidget,
     Bars: BarsWidget,
     Sound: SoundWidget,
+    Film: FilmWidget,
+    Images: ImagesWidget,
+    Panels: PanelsWidget,
+    Plane: PlaneWidget,
 }

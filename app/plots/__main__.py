@@ -15,7 +15,24 @@ from PySide6.QtWidgets import (
 
 from app.plots import WIDGETS, LossCurves
 from app.theme import theme
-from engine.payloads import Alternative, Bars, Curve, Heatmap, Heatmaps, Line, Sound, Text, Tokens
+from engine.payloads import (
+    Alternative,
+    Bars,
+    Curve,
+    Dots,
+    Film,
+    Handle,
+    Heatmap,
+    Heatmaps,
+    Images,
+    Line,
+    Panels,
+    Pixels,
+    Plane,
+    Sound,
+    Text,
+    Tokens,
+)
 
 
 def examples() -> tuple[tuple[Any, ...], QWidget]:
@@ -86,6 +103,7 @@ def examples() -> tuple[tuple[Any, ...], QWidget]:
         Curve(lines, "time lag (characters)", "gradient norm", log_y=True),
         Bars(tuple("etaoi"), (40.1, 30.25, 20.0, 8.123, 1.5), "probability", "next", "%"),
         Sound(tone, 8000, title="A3", midi=b"MThd"),
+        *pictured(rng),
     )
     curves = LossCurves()
     steps = np.arange(20000)
@@ -97,6 +115,111 @@ def examples() -> tuple[tuple[Any, ...], QWidget]:
     curves.set_series("held-out", held_out, falling[::1000] + 0.08 + rising, "points")
     curves.set_marks([(6000, "learning rate 0.01 → 0.003"), (6900, "dropout"), (14000, "batch 64")])
     return payloads, curves
+
+
+def digit(angle: float, height: int = 28) -> Pixels:
+    """A stroke at an angle: stands for a picture that a model drew. (height, height, 1)"""
+    y, x = np.mgrid[:height, :height] / (height - 1) * 2 - 1
+    across = np.abs(x * np.sin(angle) - y * np.cos(angle) + 0.3 * np.sin(3 * (x + y) + angle))
+    ink = np.exp(-((across / 0.16) ** 2)) * (np.hypot(x, y) < 0.85)
+    pixels: Pixels = (255 * ink).astype(np.uint8)[..., None]
+    return pixels
+
+
+def pictured(rng: np.random.Generator) -> tuple[Any, ...]:
+    """Payloads of pictures and of the plane."""
+    seeds = tuple(range(7, 31))
+    grey = np.stack([digit(seed * 0.7) for seed in seeds])
+    wall = Images(
+        grey,
+        title="Samples",
+        labels=tuple(f"seed {seed}" for seed in seeds),
+        numbers=seeds,
+        picks=("first_group", "second_group"),
+        picked=((8, 11), (12,)),
+        pick_titles=("with", "without"),
+        caption="24 pictures, each drawn from the seed below it.",
+    )
+    tints = rng.uniform(0.2, 1, (100, 1, 1, 3))
+    colour = (np.stack([digit(i * 0.063) for i in range(100)]) * tints).astype(np.uint8)
+    manifold = Images(
+        colour, "Manifold", across=10, gap=False, caption="What each place decodes to."
+    )
+    y, x = np.mgrid[2:-2:64j, -2:2:64j]
+    surface = np.sin(2 * x) * np.cos(y).astype(np.float32)
+    turn = rng.uniform(0, 2 * np.pi, 400)
+    ring = np.stack((np.cos(turn), np.sin(turn)), 1) * rng.normal(1.2, 0.06, (400, 1))
+    grid = np.stack(np.meshgrid(np.linspace(-1.8, 1.8, 13), np.linspace(-1.8, 1.8, 13)), -1)
+    grid = grid.reshape(-1, 2)
+    field = -grid * (1 - 1.2 / np.hypot(*grid.T)[:, None].clip(0.3)) * 0.25
+    plane = Plane(
+        (-2.0, 2.0, -2.0, 2.0),
+        (
+            Dots("data", ring.astype(np.float32), tone="faint"),
+            Dots("generated", (ring + rng.normal(0, 0.1, ring.shape)).astype(np.float32)),
+        ),
+        title="Two dimensions",
+        x_title="x",
+        y_title="y",
+        surface=surface.astype(np.float32),
+        value_title="score",
+        diverging=True,
+        arrows=np.concatenate((grid, field), 1).astype(np.float32),
+        caption="Where the discriminator believes a point, and where it sends the generator.",
+    )
+    centres = rng.normal(0, 1.2, (10, 1, 2))
+    places = (centres + rng.normal(0, 0.25, (10, 60, 2))).reshape(-1, 2).astype(np.float32)
+    latent = Plane(
+        (-3.0, 3.0, -3.0, 3.0),
+        (Dots("digits", places, np.repeat(np.arange(10), 60), tuple("0123456789")),),
+        x_title="z₁",
+        y_title="z₂",
+        handles=(Handle("drag me", 0.6, -0.4, "x", "y"),),
+        caption="Each dot is a digit, where the encoder puts it.",
+    )
+    steps = np.cumsum(rng.normal(0, 0.14, (120, 24, 2)), axis=1).astype(np.float32)
+    paths = Plane(
+        (-2.0, 2.0, -2.0, 2.0),
+        (Dots("noise", steps[:, 0], tone="faint"), Dots("end", steps[:, -1])),
+        paths=steps,
+        caption="From noise to data.",
+    )
+    latents = Bars(
+        tuple(f"z{i}" for i in range(1, 17)),
+        tuple(rng.normal(0, 1, 16).tolist()),
+        y_title="latent",
+        caption="Drag a bar: its number is set.",
+        turns="code",
+        low=-3.0,
+        high=3.0,
+    )
+    one = Images(grey[:1], caption="What it decodes to.")
+    film = Film(
+        tuple(
+            Images(
+                (grey[:8] * (k / 10) + rng.uniform(0, 255 - 25 * k, grey[:8].shape))
+                .clip(0, 255)
+                .astype(np.uint8),
+                caption=f"{100 - 10 * k} % noise",
+            )
+            for k in range(11)
+        ),
+        tuple(f"t = {1 - k / 10:.1f}" for k in range(11)),
+        "From noise",
+        start=7,
+        caption="The same pictures at every step.",
+    )
+    return (
+        wall,
+        manifold,
+        plane,
+        latent,
+        paths,
+        latents,
+        Panels((latent, one), weights=(2, 1), caption="Drag the ring."),
+        Panels((latents, one, manifold, plane), caption="Four of them."),
+        film,
+    )
 
 
 def main() -> None:

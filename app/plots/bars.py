@@ -1,4 +1,4 @@
-"""Named values as bars."""
+"""Named values as bars: to read, or to set by dragging."""
 
 import math
 
@@ -11,13 +11,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QLabel,
+    QStackedWidget,
     QWidget,
 )
 
 from app.i18n import _
 from app.plots.base import PayloadWidget, number, scrolled
-from app.plots.labels import label_of
-from app.special.chips import visible
+from app.plots.labels import label_of, plain
+from app.plots.sliders import Sliders
 from app.theme import blend, theme
 from engine.payloads import Bars
 
@@ -59,9 +60,9 @@ class _BarsView(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         metrics = self.fontMetrics()
-        names = [visible(label) for label in bars.labels]
+        names = [plain(label) for label in bars.labels]
         numbers = [self.value(i) for i in range(len(names))]
-        name_width = min(self.width() // 3, max(map(metrics.horizontalAdvance, names)))
+        name_width = min(self.width() // 3, max(map(metrics.horizontalAdvance, names)) + 2)
         number_width = max(map(metrics.horizontalAdvance, numbers))
         left = name_width + 12
         room = max(10, self.width() - left - number_width - 16)
@@ -106,7 +107,13 @@ class _BarsView(QWidget):
 
 
 class BarsWidget(PayloadWidget[Bars]):
-    """Named values as horizontal bars: names downwards (`y_title`), values across (`x_title`)."""
+    """Named values as horizontal bars: names downwards (`y_title`), values across (`x_title`).
+
+    Those that can be dragged stand upright, as many of them as there is room for.
+    turned: {knob: all numbers} when one was dragged.
+    """
+
+    turned = Signal(dict)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,9 +121,14 @@ class BarsWidget(PayloadWidget[Bars]):
         self.titles.setProperty("role", "faint")
         self.view = _BarsView()
         self.view.hovered.connect(self.footer.read)
-        area = scrolled(self.view)
+        self.sliders = Sliders()
+        self.sliders.hovered.connect(self.footer.read)
+        self.sliders.turned.connect(self.turned)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(scrolled(self.view))
+        self.stack.addWidget(self.sliders)
         self.body.addWidget(self.titles)
-        self.body.addWidget(area, 1)
+        self.body.addWidget(self.stack, 1)
         self.body.addWidget(self.footer)
 
     def draw(self, payload: Bars) -> None:
@@ -125,6 +137,11 @@ class BarsWidget(PayloadWidget[Bars]):
         titles = (_(payload.y_title), _(payload.x_title) + unit if payload.x_title else "")
         self.titles.setText("  ·  ".join(each for each in titles if each))
         self.titles.setVisible(any(titles))
-        self.view.setAccessibleName(self.titles.text())
-        self.view.show_bars(payload)
+        for each in (self.view, self.sliders):
+            each.setAccessibleName(self.titles.text())
+        if payload.turns:
+            self.sliders.show_bars(payload)
+        else:
+            self.view.show_bars(payload)
+        self.stack.setCurrentIndex(1 if payload.turns else 0)
         self.footer.set_caption(_(payload.caption))

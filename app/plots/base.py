@@ -1,9 +1,10 @@
 """What every payload's widget has: the newest payload, and a line to read out in."""
 
 import math
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.i18n import _
 from app.theme import theme
 
 theme().dress_plots()
@@ -27,11 +29,15 @@ class Footer(QWidget):
 
     wrap: a caption that is too long goes on in another line; without, it is cut off,
     and the rest is in the tool tip.
+    elsewhere: the line of a picture that this one is a part of; without a caption of its
+    own this line is left out, and what is under the mouse is read out there.
     """
 
     def __init__(self, wrap: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._wrap = wrap
+        self._others: tuple[str, ...] = ()
+        self.elsewhere: Footer | None = None
         self._caption = QLabel()
         self._caption.setWordWrap(wrap)
         self._caption.setProperty("role", "faint")
@@ -51,6 +57,11 @@ class Footer(QWidget):
             self._caption.setToolTip("" if self._wrap else caption)
             self._fit()
 
+    def reserve(self, captions: Sequence[str]) -> None:
+        """Be high enough for any of these, so that going from one to the next moves nothing."""
+        self._others = tuple(captions)
+        self._fit()
+
     @property
     def caption(self) -> str:
         """What stands there while nothing is read out."""
@@ -63,9 +74,20 @@ class Footer(QWidget):
 
     def read(self, text: str) -> None:
         """Read out `text`; an empty one brings the caption back."""
+        if self.elsewhere is not None and not self._needed():
+            self.elsewhere.read(text)
+            return
         self._readout.setText(text)
         self._readout.setToolTip(text)
         self._stack.setCurrentWidget(self._readout if text else self._caption)
+
+    def lend(self, elsewhere: "Footer") -> None:
+        """Read out in this other line, as long as there is no caption here."""
+        self.elsewhere = elsewhere
+        self._fit()
+
+    def _needed(self) -> bool:
+        return bool(self._caption.text()) or any(self._others)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Another width may need another number of lines."""
@@ -76,7 +98,14 @@ class Footer(QWidget):
         """As high as the caption at this width, whichever is shown: reading out moves nothing."""
         line = self.fontMetrics().lineSpacing() + 2
         wrapped = self._caption.heightForWidth(self.width()) if self._wrap else 0
+        if self._wrap and self._others:
+            room = QRect(0, 0, self.width(), 10_000)
+            metrics, flag = self._caption.fontMetrics(), Qt.TextFlag.TextWordWrap
+            heights = (metrics.boundingRect(room, flag, each).height() for each in self._others)
+            wrapped = max(wrapped, *heights)
         self.setFixedHeight(max(line, wrapped))
+        if self.elsewhere is not None:
+            self.setVisible(self._needed())
 
 
 class PayloadWidget(QWidget, Generic[P]):
@@ -95,6 +124,10 @@ class PayloadWidget(QWidget, Generic[P]):
     def show_payload(self, payload: P) -> None:
         """Show `payload` now, or when this widget is next seen."""
         self.payload = payload
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw the newest payload again, now or when this widget is next seen."""
         self._stale = True
         if self.isVisible():
             self._draw_newest()
@@ -102,6 +135,10 @@ class PayloadWidget(QWidget, Generic[P]):
     def draw(self, payload: P) -> None:
         """Put `payload` on the screen."""
         raise NotImplementedError
+
+    def reserve(self, payloads: tuple[P, ...]) -> None:
+        """Keep room for what each of these says, since they are shown in turn."""
+        self.footer.reserve([_(getattr(each, "caption", "")) for each in payloads])
 
     def recolour(self) -> None:
         """Take the colours of the theme; `draw` follows."""
@@ -119,9 +156,7 @@ class PayloadWidget(QWidget, Generic[P]):
 
     def _theme_changed(self) -> None:
         self.recolour()
-        self._stale = True
-        if self.isVisible():
-            self._draw_newest()
+        self.refresh()
 
 
 def scrolled(widget: QWidget) -> QScrollArea:

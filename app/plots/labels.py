@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QFontMetricsF, QGuiApplication
 
+from app.i18n import _
 from app.special.chips import visible
+from engine.phrases import Phrase
 
 LEAST = 9  # pixels: the smallest letters that are still read
 _MARKS = str.maketrans("␣↵⇥␍", "0000")
@@ -19,8 +21,19 @@ def label_of(labels: Sequence[str], index: int) -> str:
     """How bar `index` is read out: single characters in quotes."""
     if index >= len(labels):
         return str(index)
-    label = visible(labels[index])
+    label = plain(labels[index])
     return f"'{label}'" if len(label) == 1 else label
+
+
+def plain(label: str) -> str:
+    """A name in the language in use; a token with marks where it begins or ends with space.
+
+    >>> plain("class 0"), plain(" the")
+    ('class 0', '␣the')
+    """
+    if isinstance(label, Phrase):  # a token may be a word that is translated somewhere else
+        return _(label)
+    return label if label and label == label.strip() else visible(label)
 
 
 def nice_step(at_least: float) -> int:

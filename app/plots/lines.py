@@ -57,6 +57,7 @@ class LinesPlot(pg.PlotWidget):  # type: ignore[misc]
         """Name these lines; nothing is built again while the names stay."""
         if [label.text for _sample, label in self.legend.items] != [name for _, name in entries]:
             self.legend.clear()
+            self.legend.setColumnCount(1 if len(entries) <= 2 else 2)  # low plots have no room
             for item, name in entries:
                 self.legend.addItem(item, name)
 

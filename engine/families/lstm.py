@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from engine.data.text import TextData
 from engine.family import Drawing, Model, Preset, Trained, TrainKnobs, View
 from engine.layers import language, recurrent
+from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import TextSampleKnobs, with_defaults
 from engine.layers.recurrent import LayerOverText, RecurrentKnobs, State, Weights
 from engine.layers.tunes import LISTEN
@@ -168,4 +169,5 @@ MODEL = Model(
     ),
     check=language.check,
     units=language.units,
+    health=(OVERFITTING, PLATEAU),
 )

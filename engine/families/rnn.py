@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from engine.data.text import TextData
 from engine.family import Model, Preset, TrainKnobs
 from engine.layers import language, recurrent
+from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import TextSampleKnobs, with_defaults
 from engine.layers.recurrent import RecurrentKnobs, State, Weights
 from engine.layers.tunes import LISTEN
@@ -99,4 +100,5 @@ MODEL = Model(
     views=(recurrent.STATE, recurrent.GRADIENT, LISTEN),
     check=language.check,
     units=language.units,
+    health=(OVERFITTING, PLATEAU),
 )

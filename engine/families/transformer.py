@@ -40,6 +40,7 @@ from engine.family import Drawing, Model, Preset, Trained, TrainKnobs, View
 from engine.knobs import knob
 from engine.layers import language
 from engine.layers.compiling import Background
+from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import (
     NGramEmbedding,
     OverText,
@@ -616,4 +617,5 @@ MODEL = Model(
     ),
     check=check,
     units=language.units,
+    health=(OVERFITTING, PLATEAU),
 )

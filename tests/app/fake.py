@@ -19,14 +19,39 @@ from app.fields import NumberField, TextField
 from app.form import KnobForm
 from engine.data import catalogue
 from engine.events import Progress
-from engine.family import Descent, Drawing, Family, Model, Preset, Trained, TrainKnobs, View
+from engine.family import (
+    Descent,
+    Drawing,
+    Family,
+    Model,
+    Preset,
+    Rule,
+    Trained,
+    TrainKnobs,
+    View,
+)
+from engine.family import Line as CurveLine
 from engine.knobs import knob
-from engine.payloads import Alternative, Bars, Curve, Heatmap, Line, Payload, Text, Tokens
+from engine.payloads import (
+    Alternative,
+    Bars,
+    Curve,
+    Dots,
+    Handle,
+    Heatmap,
+    Images,
+    Line,
+    Payload,
+    Plane,
+    Text,
+    Tokens,
+)
 from engine.phrases import N_, PlaygroundError
 from engine.sampling import CategoricalKnobs
 
 LETTERS = "abcdefgh"
 STEP_SECONDS = 0.002
+DRAWING_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
@@ -73,6 +98,39 @@ class ToyLook:
     """What to look at."""
 
     scale: float = knob(1.0, N_("Scale"), low=0.1, high=10.0, log=True, live=True)
+
+
+@dataclass(frozen=True)
+class ToyPlace:
+    """A place in the plane, and a whole number."""
+
+    x: float = knob(0.0, N_("x"), low=-3.0, high=3.0, live=True)
+    y: float = knob(0.0, N_("y"), low=-3.0, high=3.0, live=True)
+    size: int = knob(4, N_("Size"), low=1, high=9, live=True)
+
+
+@dataclass(frozen=True)
+class ToyPicks:
+    """Tiles that were picked, and one that was chosen."""
+
+    these: tuple[int, ...] = knob((), N_("These"), live=True)
+    tile: int = knob(0, N_("Tile"), low=0, high=8, live=True)
+
+
+@dataclass(frozen=True)
+class ToyPicture:
+    """A picture of one's own."""
+
+    picture: str = knob("", N_("Picture"), picture=True, live=True)
+    strength: float = knob(0.5, N_("Strength"), low=0.0, high=1.0, live=True)
+
+
+@dataclass(frozen=True)
+class ToyPainterTrain(TrainKnobs):
+    """A live knob and one that a reset takes, for the remedies."""
+
+    beta: float = knob(4.0, N_("Beta"), low=0.0, high=10.0, live=True)
+    width: int = knob(3, N_("Width"), low=1, high=9)
 
 
 class ToyModule(nn.Module):
@@ -151,6 +209,73 @@ def _curve(trained: Trained, knobs: ToyLook) -> Drawing:
 
 def _bars(trained: Trained, knobs: Any) -> Drawing:
     yield Bars(("one", "two"), (1.0, float(trained.step)))
+
+
+def _place(trained: Trained, knobs: ToyPlace) -> Drawing:
+    time.sleep(DRAWING_SECONDS)
+    yield None
+    points = np.array([[knobs.x, knobs.y]], np.float32)
+    yield Plane(
+        (-3.0, 3.0, -3.0, 3.0),
+        (Dots("here", points),),
+        handles=(Handle("place", knobs.x, knobs.y, "x", "y"),),
+        caption=f"{knobs.x:.3f}, {knobs.y:.3f}",
+    )
+
+
+def _tiles(trained: Trained, knobs: ToyPicks) -> Drawing:
+    yield None
+    pixels = np.arange(9, dtype=np.uint8)[:, None, None, None] * np.full((1, 8, 8, 1), 28, np.uint8)
+    yield Images(pixels, picks=("these", "tile"), picked=(knobs.these, (knobs.tile,)))
+
+
+def _drawn(trained: Trained, knobs: ToyPicture) -> Drawing:
+    if knobs.picture.endswith(".txt"):
+        raise PlaygroundError(N_("{path} is no image: a .png is accepted", path=knobs.picture))
+    yield Text(knobs.picture or "no picture")
+
+
+def _two_losses(module: Any, batch: Tensor, train: TrainKnobs) -> Iterator[Descent]:
+    for descent in _step(module, batch, train):
+        yield Descent(descent.loss, metrics={"critic": descent.loss.detach() + 1})
+
+
+SICK = Rule(
+    "sick",
+    N_("The toy is sick."),
+    N_("The loss is above 0."),
+    lambda history, train: bool(len(history.series("loss").values)),
+    N_("Halve beta"),
+    lambda train: {"beta": train.beta / 2},
+)
+SLIM = Rule(
+    "slim",
+    N_("The toy is too slim: it carries nothing of what it was meant to carry."),
+    N_("Its width is below 5."),
+    lambda history, train: train.width < 5,
+    N_("Widen"),
+    lambda train: {"width": train.width * 2, "beta": 1.0},
+)
+
+
+def painter(key: str = "painter", **other: Any) -> Model:
+    """A toy model with views that are dragged in, picked in and drawn for."""
+    train = ToyPainterTrain(steps=20_000)
+    declared: dict[str, Any] = {
+        "train": ToyPainterTrain,
+        "presets": (Preset("default", N_("Quick"), N_("In no time."), ToyNet(), train),),
+        "step": _two_losses,
+        "views": (
+            View("state", N_("State"), N_("The weights."), _state, ToyLook, every=0.2),
+            View("place", N_("Place"), N_("A point to drag."), _place, ToyPlace, every=0.2),
+            View("tiles", N_("Tiles"), N_("Tiles to pick."), _tiles, ToyPicks, every=0.2),
+            View("drawn", N_("Drawn"), N_("Of a picture."), _drawn, ToyPicture),
+        ),
+        "curves": (CurveLine("critic", N_("critic")), CurveLine("loss", N_("training"))),
+        "curves_caption": N_("Neither of them need fall."),
+        "health": (SICK, SLIM),
+    }
+    return model(key, **(declared | other))
 
 
 def model(key: str, **other: Any) -> Model:

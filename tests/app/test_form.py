@@ -1,16 +1,19 @@
 """Forms follow from declarations alone."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.fields import NumberField, TextField, nice_step, notches
+from app.fields import NumberField, NumbersField, PictureField, TextField, nice_step, notches
 from app.form import KnobForm
+from app.special.pad import DigitPad, as_address, picture_at
 from engine.knobs import knob, knobs_of
 
 
@@ -193,3 +196,169 @@ def test_notches_hold_both_ends_and_only_what_is_accepted() -> None:
 @pytest.mark.parametrize(("least", "step"), [(0.01, 0.01), (0.03, 0.05), (0.0095, 0.01), (6, 10)])
 def test_nice_steps(least: float, step: float) -> None:
     assert nice_step(least) == pytest.approx(step)
+
+
+# --- numbers that are picked, and pictures
+
+
+@dataclass(frozen=True)
+class Picked:
+    these: tuple[int, ...] = knob((), "These", help="Pick tiles.")
+    picture: str = knob("", "Picture", picture=True)
+
+
+@pytest.fixture
+def picked(qtbot: QtBot) -> KnobForm:
+    form = KnobForm(Picked, shape="line")
+    qtbot.addWidget(form)
+    form.resize(700, 60)
+    form.show()
+    with qtbot.waitActive(form):
+        form.activateWindow()
+    form.rows["picture"].field.setFocus()
+    return form
+
+
+def numbers(form: KnobForm) -> NumbersField:
+    field = form.rows["these"].field
+    assert isinstance(field, NumbersField)
+    return field
+
+
+def picture(form: KnobForm) -> PictureField:
+    field = form.rows["picture"].field
+    assert isinstance(field, PictureField)
+    return field
+
+
+def red(width: int = 8, height: int = 8) -> QImage:
+    image = QImage(width, height, QImage.Format.Format_RGB32)
+    image.fill(QColor("red"))
+    return image
+
+
+def drop(field: PictureField, mime: QMimeData) -> bool:
+    """Drag over it and, where that is welcome, let go. Whether it was."""
+    place, copy = QPoint(5, 5), Qt.DropAction.CopyAction
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(place, copy, mime, left, none)
+    enter.ignore()
+    field.dragEnterEvent(enter)
+    if enter.isAccepted():
+        field.dropEvent(QDropEvent(QPointF(place), copy, mime, left, none))
+    return enter.isAccepted()
+
+
+def test_numbers_may_be_typed_with_commas(qtbot: QtBot, picked: KnobForm) -> None:
+    field = numbers(picked)
+    field.setFocus()
+    with qtbot.waitSignal(picked.changed) as told:
+        QTest.keyClicks(field, "1, 2,5")
+        QTest.keyClick(field, Qt.Key.Key_Return)
+    assert told.args == ["these", (1, 2, 5)]
+    assert field.text() == "1, 2, 5"
+
+
+def test_what_is_no_number_is_told_and_stands(qtbot: QtBot, picked: KnobForm) -> None:
+    field = numbers(picked)
+    field.setFocus()
+    with qtbot.assertNotEmitted(picked.changed):
+        QTest.keyClicks(field, "1, two")
+    assert "numbers with commas" in picked.rows["these"].complaint.text()
+    assert picked.commit() == (f"These: {picked.rows['these'].complaint.text()}",)
+    assert field.text() == "1, two"
+    assert picked.value() == Picked()
+
+
+def test_many_numbers_are_short_until_one_types_and_none_is_lost(
+    qtbot: QtBot, picked: KnobForm
+) -> None:
+    field = numbers(picked)
+    many = (1.23456789, *range(10, 40))
+    picked.show_values({"these": many})
+    assert field.text() == "31 numbers"
+    with qtbot.assertNotEmitted(picked.changed):
+        assert picked.commit() == ()
+        field.setFocus()
+        assert field.text().startswith("1.23457, 10, 11")
+        assert picked.commit() == ()
+        picked.rows["picture"].field.setFocus()
+    assert field.text() == "31 numbers"
+    assert picked.value().these == many
+
+
+def test_a_button_clears_the_numbers(qtbot: QtBot, picked: KnobForm) -> None:
+    field = numbers(picked)
+    assert not field.clear_action.isVisible()
+    picked.show_values({"these": (4, 5)})
+    assert field.clear_action.isVisible()
+    with qtbot.waitSignal(picked.changed) as told:
+        field.clear_action.trigger()
+    assert told.args == ["these", ()]
+    assert field.text() == ""
+
+
+def test_in_a_line_both_stay_low_and_narrow(picked: KnobForm) -> None:
+    picked.show_values({"these": tuple(range(300)), "picture": "/a/very/long/name" * 20 + ".png"})
+    for field in (numbers(picked), picture(picked)):
+        assert field.sizeHint().height() <= 40
+        assert field.sizeHint().width() <= 240
+
+
+def test_a_picture_is_shown_and_named(picked: KnobForm, tmp_path: Path) -> None:
+    field = picture(picked)
+    assert field.text() == "none"
+    path = str(tmp_path / "cat.png")
+    assert red().save(path)
+    field.set_value(path)
+    assert field.text() == "cat.png"
+    assert field.icon().pixmap(22, 22).toImage().pixelColor(4, 4) == QColor("red")
+    field.set_value(as_address(red()))
+    assert field.text() == "drawing"
+    assert field.icon().pixmap(22, 22).toImage().pixelColor(4, 4) == QColor("red")
+    field.set_value("/no/where.png")  # told by whoever opens it
+    assert field.commit() == ""
+
+
+def test_a_picture_is_drawn_opened_pasted_and_cleared(
+    qtbot: QtBot, picked: KnobForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field = picture(picked)
+    asked: list[str] = []
+
+    def draw(parent: Any, start: str = "") -> str:
+        asked.append(start)
+        return "data:image/png;base64,AAAA" if not start else ""
+
+    monkeypatch.setattr(DigitPad, "ask", draw)
+    with qtbot.waitSignal(picked.changed) as told:
+        field.draw_action.trigger()
+    assert told.args == ["picture", "data:image/png;base64,AAAA"]
+    with qtbot.assertNotEmitted(picked.changed):  # given up: the old one stays
+        field.draw_action.trigger()
+    assert asked == ["", "data:image/png;base64,AAAA"]
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_args: ("/x/y.png", ""))
+    field.open_action.trigger()
+    assert picked.value().picture == "/x/y.png"
+    QGuiApplication.clipboard().setImage(red(2000, 1000))
+    field.paste_action.trigger()
+    pasted = picked.value().picture
+    assert pasted.startswith("data:image/png;base64,")
+    assert picture_at(pasted).size().toTuple() == (512, 256)
+    field.clear_action.trigger()
+    assert picked.value() == Picked()
+
+
+def test_a_dropped_picture_is_taken_and_nothing_else(picked: KnobForm, tmp_path: Path) -> None:
+    field = picture(picked)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "notes.txt"))])
+    assert not drop(field, mime)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "a.PNG"))])
+    assert drop(field, mime)
+    assert picked.value().picture == str(tmp_path / "a.PNG")
+    mime = QMimeData()
+    mime.setImageData(red())
+    assert drop(field, mime)
+    assert picked.value().picture == as_address(red())

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import Qt, QTimer
 from pytestqt.qtbot import QtBot
 
-from app.pump import LONGEST_MS, SHORTEST_MS, Pump, rest_ms
+from app.pump import HAND_MS, HAND_SECONDS, LONGEST_MS, SHORTEST_MS, Pump, rest_ms
 from engine.events import Ended, Event, Progress, Said
 from engine.worker import Job, Worker
 
@@ -78,6 +78,8 @@ def test_between_two_drawings_lies_the_pause(qtbot: QtBot) -> None:
 def test_the_rest_is_four_times_the_cost_within_bounds() -> None:
     assert rest_ms(0.0) == SHORTEST_MS
     assert rest_ms(0.02) == 80
+    assert rest_ms(0.0, by_hand=True) == HAND_MS
+    assert rest_ms(0.07, by_hand=True) == 30
     assert rest_ms(3.0) == LONGEST_MS
 
 
@@ -120,3 +122,22 @@ def test_without_anything_to_do_no_timer_runs(qtbot: QtBot, worker: Worker) -> N
     qtbot.waitUntil(lambda: not pump.busy)
     qtbot.wait(100)
     assert not any(timer.isActive() for timer in pump.findChildren(QTimer))
+
+
+def test_what_a_hand_waits_for_is_drawn_first(qtbot: QtBot) -> None:
+    pump, drawn = Pump(), list[str]()
+    for name in ("curves", "picture", "numbers"):
+        pump.draw(name, lambda name=name: drawn.append(name))  # type: ignore[misc]
+    pump.draw("picture", lambda: drawn.append("newest"), first=True)
+    qtbot.waitUntil(lambda: not pump.busy)
+    assert drawn == ["newest", "curves", "numbers"]
+
+
+def test_the_short_rests_end_soon_after_the_hand_does(qtbot: QtBot) -> None:
+    pump = Pump()
+    seen = [pump._by_hand]
+    pump.hurry()
+    seen.append(pump._by_hand)
+    time.sleep(HAND_SECONDS)
+    seen.append(pump._by_hand)
+    assert seen == [False, True, False]

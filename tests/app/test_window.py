@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from app.window import MainWindow
 from engine.family import Family, Model
 from engine.payloads import Tokens
 from engine.store import Store
+from tests.app import drawing
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -141,7 +142,9 @@ def test_the_keys(qtbot: QtBot, window: MainWindow) -> None:
     page = page_of(window)
     activate(qtbot, window)
     QTest.keyClick(window, Qt.Key.Key_S)
-    qtbot.waitUntil(lambda: page.session.step == 1 and page.session.status == "paused")
+    qtbot.waitUntil(  # torch's first step ever takes seconds
+        lambda: page.session.step == 1 and page.session.status == "paused", timeout=20_000
+    )
     QTest.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: page.session.status == "training" and page.session.step > 5)
     QTest.keyClick(window, Qt.Key.Key_P)
@@ -190,10 +193,10 @@ def test_alt_and_a_number_choose_the_tab(
     assert window.tabs.currentIndex() == 1
 
 
-def drop(window: MainWindow, target: QWidget, path: Path) -> bool:
-    """Let go of a file over `target`, as the desktop tells it; whether it was taken."""
+def drop(window: MainWindow, target: QWidget, *paths: Path) -> bool:
+    """Let go of files over `target`, as the desktop tells it; whether they were taken."""
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     place = target.mapTo(window, target.rect().center())
     how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton)
     plain = Qt.KeyboardModifier.NoModifier
@@ -235,6 +238,153 @@ def test_a_file_dropped_anywhere_becomes_the_data(
         assert drop(window, target, path), f"{target} would swallow the file"
         qtbot.waitUntil(lambda path=path: page.setup.data.name == str(path))  # type: ignore[misc]
     assert line.text() == "100"
+
+
+# --- what fits which tab
+
+
+@pytest.fixture
+def drawing_window(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, settings: QSettings, tmp_path: Path
+) -> Iterator[MainWindow]:
+    """A window with a tab of pictures and points, and a tab of texts."""
+    drawing.install(monkeypatch)
+    window = MainWindow(settings, families=drawing.families(), runs=tmp_path / "runs")
+    qtbot.addWidget(window)
+    window.show()
+    qtbot.waitUntil(lambda: window.page is not None, timeout=20_000)
+    page = page_of(window)
+    qtbot.waitUntil(lambda: page.setup.data.data is not None)
+    yield window
+    window.close()
+
+
+def own_files(folder: Path) -> dict[str, Path]:
+    """A folder, and a file of each sort."""
+    paths = {"images": folder / "pictures"}
+    paths["images"].mkdir()
+    for name in ("own.csv", "own.txt", "own.png"):
+        (folder / name).write_bytes(b"1,2\n")
+        paths[name.partition(".")[2]] = folder / name
+    return paths
+
+
+def chosen(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    qtbot.waitUntil(lambda: page_of(window).setup.data.name == str(path))
+
+
+def test_what_fits_the_page_becomes_its_data(
+    qtbot: QtBot, drawing_window: MainWindow, tmp_path: Path
+) -> None:
+    window, paths = drawing_window, own_files(tmp_path)
+    assert drop(window, window.strip, paths["images"])
+    chosen(qtbot, window, paths["images"])
+    tab = window.tab
+    assert tab is not None
+    tab.choose("dots")
+    drop(window, window.strip, paths["csv"])
+    chosen(qtbot, window, paths["csv"])
+    window.tabs.setCurrentIndex(1)
+    drop(window, window.strip, paths["txt"])
+    chosen(qtbot, window, paths["txt"])
+
+
+def test_what_does_not_fit_is_said_and_can_be_opened_where_it_does(
+    qtbot: QtBot, drawing_window: MainWindow, tmp_path: Path
+) -> None:
+    window, paths = drawing_window, own_files(tmp_path)
+    pictures = page_of(window)
+    drop(window, window.strip, paths["txt"])
+    assert window.strip.newest.text().endswith(
+        "own.txt is a text. It can be used in the tab Writing."
+    )
+    assert pictures.setup.data.name == "images"
+    window.strip.action.click()
+    assert window.tabs.currentIndex() == 1
+    chosen(qtbot, window, paths["txt"])
+    drop(window, window.strip, paths["csv"])
+    assert "in the tab Drawing" in window.strip.newest.text()
+    window.strip.action.click()
+    assert page_of(window).session.model.key == "dots"
+    chosen(qtbot, window, paths["csv"])
+    drop(window, window.strip, paths["images"])  # the same tab has a model for it
+    assert "Model of images" in window.strip.newest.text()
+    window.strip.action.click()
+    assert page_of(window) is pictures
+    chosen(qtbot, window, paths["images"])
+
+
+def test_what_nobody_learns_from_is_said(
+    drawing_window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    window, paths = drawing_window, own_files(tmp_path)
+    monkeypatch.setattr(window, "families", drawing.families()[:1])
+    drop(window, window.strip, paths["txt"])
+    assert "no model here" in window.strip.newest.text()
+    assert not window.strip.action.isVisible()
+
+
+def test_one_picture_is_looked_at_and_several_want_a_folder(
+    drawing_window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    window, paths = drawing_window, own_files(tmp_path)
+    page, seen = page_of(window), list[str]()
+
+    def look(path: str) -> bool:
+        seen.append(path)
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(page, "use_picture", look)
+        drop(window, window.strip, paths["png"])
+    assert seen == [str(paths["png"])]
+    drop(window, window.strip, paths["png"])  # here no view takes one
+    assert "drop their folder" in window.strip.newest.text()
+    drop(window, window.strip, paths["png"], paths["png"])
+    assert "drop the folder" in window.strip.newest.text()
+    assert page.setup.data.name == "images"
+
+
+def test_the_menu_says_what_the_page_takes(drawing_window: MainWindow) -> None:
+    window = drawing_window
+    assert window.open_entry.text() == "Open folder of pictures…"
+    assert not window.draw_entry.isVisible()
+    tab = window.tab
+    assert tab is not None
+    tab.choose("dots")
+    assert window.open_entry.text() == "Open own points…"
+    assert window.draw_entry.isVisible()
+    window.tabs.setCurrentIndex(1)
+    assert window.open_entry.text() == "Open own text…"
+    window.export_menu.aboutToShow.emit()
+    assert "no model yet" in window.export_menu.actions()[0].text()
+
+
+def test_where_there_is_little_room_the_lesson_takes_the_place_of_the_samples(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    page = page_of(window)
+    window.resize(1024, 700)
+    assert page.sampling.isVisible()
+    window._toggle_lesson()
+    qtbot.waitUntil(lambda: not page.sampling.isVisible())
+    qtbot.waitUntil(lambda: page.columns.width() <= page.width())
+    window._toggle_lesson()
+    qtbot.waitUntil(page.sampling.isVisible)
+    window._toggle_lesson()
+    window.resize(window_module.ROOMY + 40, 700)
+    qtbot.waitUntil(page.sampling.isVisible)
+
+
+def test_qts_own_dialogs_speak_the_language(qapp: QApplication) -> None:
+    translator = window_module.speak(qapp, "zh_CN")
+    assert translator is not None
+    try:
+        words = QApplication.translate("QPlatformTheme", "Cancel")
+        assert words != "Cancel"
+    finally:
+        qapp.removeTranslator(translator)
+    assert window_module.speak(qapp, "xx_YY") is None
 
 
 def test_what_is_no_file_is_left_to_the_fields(window: MainWindow) -> None:

@@ -1,4 +1,4 @@
-"""Small things to test language models on."""
+"""Small things to test models on."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.data import images, points
+from engine.data.images import ImageData
+from engine.data.points import PointData
 from engine.data.text import CharTokeniser, TextData
 from engine.family import Model, Trained
 
@@ -101,3 +104,28 @@ def last(drawing: Any) -> Any:
     payloads = [payload for payload in drawing if payload is not None]
     assert payloads, "nothing was drawn"
     return payloads[-1]
+
+
+def image_data(count: int = 80, size: int = 8, channels: int = 1, classes: int = 3) -> ImageData:
+    """Bars whose place and direction follow from the class, with some noise."""
+    random = np.random.default_rng(0)
+    labels = np.arange(count) % classes
+    pixels = random.integers(0, 40, (count, size, size, channels))
+    for i, label in enumerate(labels):
+        place = random.integers(1, size - 1)
+        if label % 2:
+            pixels[i, place] = 230
+        else:
+            pixels[i, :, (place + label) % size] = 230
+    names = tuple(f"class {each}" for each in range(classes))
+    return images.split("small", "Small", pixels.astype(np.uint8), labels, classes=names)
+
+
+def point_data(count: int = 200) -> PointData:
+    """Three clusters."""
+    random = np.random.default_rng(0)
+    centres = np.array([[0.0, 2.0], [-1.7, -1.0], [1.7, -1.0]])
+    labels = np.arange(count) % 3
+    found = centres[labels] + 0.1 * random.standard_normal((count, 2))
+    names = ("north", "west", "east")
+    return points.split("small", "Small", found, labels, centres, spread=0.1, classes=names)

@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,16 +15,21 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 
-from engine.__main__ import Output, assign, find_model, main, report
+from engine import __main__ as command_line
+from engine.__main__ import EXPORTED, Output, assign, find_model, main, report
 from engine.data import catalogue
 from engine.events import Ended, Event, Progress, Said
+from engine.export import EXPORTS
 from engine.families import FAMILIES
+from engine.family import Family
 from engine.knobs import KnobError
 from engine.phrases import PlaygroundError
 from engine.store import Store
 from engine.worker import Job
 from tests.engine import tiny
+from tests.engine.test_export import PAINTER
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--set", "hidden=8", "--set", "width=4", "--set", "context=8", "--set", "batch=4")
@@ -335,6 +341,110 @@ def test_an_export_has_the_averaged_weights_and_says_what_they_are(
 def test_an_export_to_nowhere_is_refused(cli: Cli, trained: str, tmp_path: Path) -> None:
     out = tmp_path / "no" / "such" / "folder.safetensors"
     assert f"cannot write {out}" in refused(cli("export", trained, "--out", out, "--json"))
+
+
+def test_a_sample_of_text_can_go_to_a_file_too(cli: Cli, trained: str, tmp_path: Path) -> None:
+    said, written = cli("sample", trained, "--out", "a.txt", "--json").lines
+    assert written == {"event": "sample", "run": trained, "step": 12, "file": "a.txt"}
+    assert (tmp_path / "a.txt").read_text("utf-8") == said["text"]
+    cli("export", trained, "--what", "text", "--out", "b.txt")
+    assert (tmp_path / "b.txt").read_text("utf-8") == said["text"]
+
+
+def test_what_a_model_cannot_give_is_refused(cli: Cli, trained: str) -> None:
+    refusal = refused(cli("export", trained, "--what", "film", "--json"))
+    assert "'film' cannot be exported of Elman RNN: accepted is one of text, weights" in refusal
+    assert cli("export", trained, "--what", "everything").status == 2
+    assert tuple(each.key for each in EXPORTS) == EXPORTED
+
+
+def test_an_exported_script_runs_by_itself(cli: Cli, trained: str, tmp_path: Path) -> None:
+    place = tmp_path / "taken along"
+    place.mkdir()
+    out = place / "my model.py"
+    assert cli("export", trained, "--what", "script", "--out", out).out == f"{out}\n"
+    shutil.rmtree(tmp_path / "runs")  # it needs nothing else
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, str(out)],
+        cwd=tmp_path,
+        env=environment | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    written = place / "my model.txt"
+    assert done.stdout == f"{written}\n"
+    assert len(written.read_text("utf-8")) > 100
+
+
+# --- pictures, with a model in place of those that there are
+
+
+@pytest.fixture
+def painted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a run of a model of pictures."""
+    family = Family("painters", "Painters", "", lambda: (PAINTER,))
+    monkeypatch.setattr(command_line, "FAMILIES", (family,))
+    tiny.Catalogue().put_in_place(monkeypatch)
+    return str(cli("train", "tiny", "--steps", 9, "--json").lines[-1]["run"])
+
+
+def test_pictures_go_to_a_file(cli: Cli, painted: str, tmp_path: Path) -> None:
+    (line,) = cli("sample", painted, "--json").lines
+    assert line == {"event": "sample", "run": painted, "step": 9, "file": f"{painted}.png"}
+    done = cli("sample", painted, "--set", "length=7", "--out", "a.png")
+    assert done.out == "a.png\n"
+    with Image.open(tmp_path / "a.png") as picture:
+        assert json.loads(picture.info["sample"]) == {"length": 7}
+        assert picture.info["run"] == painted
+    cli("sample", painted, "--out", "a.npz")
+    with np.load("a.npz") as numbers:
+        assert numbers["pixels"].shape == (4, 6, 6, 1)
+
+
+@pytest.mark.parametrize(("what", "frames"), [("picture", 1), ("film", 7), ("denoising", 60)])
+def test_pictures_and_films_are_exported(cli: Cli, painted: str, what: str, frames: int) -> None:
+    (line,) = cli("export", painted, "--what", what, "--json").lines
+    assert line["event"] == "exported"
+    with Image.open(line["file"]) as picture:
+        assert getattr(picture, "n_frames", 1) == frames
+
+
+# --- download
+
+
+def test_a_download_reports_and_ends(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = next(entry.key for entry in catalogue.DATA if entry.download)
+    asked = []
+
+    def fetch(key: str) -> Iterator[Progress]:
+        asked.append(key)
+        for part in range(5):
+            yield Progress(0, 0.0, part / 4, note="half way")
+
+    monkeypatch.setattr(catalogue, "fetch", fetch)
+    *reports, last = cli("download", key, "--json").lines
+    assert reports[0] == {"event": "progress", "done": 0.0, "note": "half way"}
+    assert last == {"event": "downloaded", "key": key}
+    assert cli("download", key).out == f"{key}\n"
+    assert asked == [key, key]
+
+
+def test_a_download_that_fails_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(key: str) -> Iterator[Progress]:
+        yield Progress(0, 0.0, 0.5)
+        raise tiny.PlaygroundError_("there is no network")
+
+    monkeypatch.setattr(catalogue, "fetch", fetch)
+    key = next(entry.key for entry in catalogue.DATA if entry.download)
+    assert "there is no network" in refused(cli("download", key, "--json"))
+
+
+def test_what_cannot_be_downloaded_is_told(cli: Cli) -> None:
+    assert "digits comes with the program" in refused(cli("download", "digits", "--json"))
+    assert "there is no data set 'nothing'" in refused(cli("download", "nothing", "--json"))
 
 
 def test_the_runs_newest_first_and_what_is_wrong_with_others(

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from engine.events import Ended, Mailbox, Progress, Said, Saved, Shown
+from engine.events import Ended, Health, Mailbox, Progress, Said, Saved, Shown
 from engine.payloads import Text
 
 
@@ -17,12 +17,14 @@ def test_the_newest_of_each_kind_and_view_wins() -> None:
         mailbox.put(Shown("b", Text(f"b{step}"), step))
         mailbox.put(Saved("run", step))
         mailbox.put(Said(f"said {step}"))
+        mailbox.put(Health(("plateau",) * step))
     assert mailbox.drain() == (
         Progress(2, 0.0, None),
         Shown("a", Text("a2"), 2),
         Shown("b", Text("b2"), 2),
         Saved("run", 2),
         Said("said 2"),
+        Health(("plateau", "plateau")),
     )
 
 

@@ -252,3 +252,64 @@ def test_of_old_settings_what_has_gone_is_passed_over_and_what_is_new_has_its_de
     assert from_dict(Settings, {"gone": 1, "rate": 0.3}) == Settings(rate=0.3)
     with pytest.raises(KnobError, match="steps cannot be 'x'"):
         from_dict(Settings, {"steps": "x"})
+
+
+# --- numbers and pictures
+
+
+@dataclass(frozen=True)
+class Turned:
+    picked: tuple[float, ...] = knob((), "Picked")
+    own: str = knob("", "Own picture", picture=True)
+
+
+PICKED, OWN = knobs_of(Turned)
+
+
+def test_the_kinds_that_are_set_by_hand() -> None:
+    assert (PICKED.kind, PICKED.default) == ("numbers", ())
+    assert (OWN.kind, OWN.default) == ("picture", "")
+    assert "commas" in PICKED.accepted()
+    assert "drawing" in OWN.accepted()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [((), ()), ([3, 1], (3, 1)), ((0.5, -2.0), (0.5, -2.0))]
+)
+def test_numbers_are_a_tuple(value: Any, expected: Any) -> None:
+    assert changed(Turned(), {"picked": value}).picked == expected
+    assert isinstance(PICKED.checked(value), tuple)
+
+
+@pytest.mark.parametrize("value", ["12", 3, None, [True], [math.nan], [math.inf], ["1"], [[1]]])
+def test_what_are_no_numbers_is_refused(value: Any) -> None:
+    with pytest.raises(KnobError, match="picked cannot be"):
+        PICKED.checked(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", ()), (" , ", ()), ("3", (3,)), ("3, 1,2", (3, 1, 2)), ("0.5,-1e3", (0.5, -1000))],
+)
+def test_numbers_are_parsed_at_the_commas(text: str, expected: Any) -> None:
+    found = PICKED.parsed(text)
+    assert found == expected
+    assert [type(n) for n in found] == [type(n) for n in expected]
+
+
+@pytest.mark.parametrize("text", ["a", "1;2", "1,,x", "nan", "1,inf"])
+def test_a_text_that_spells_no_numbers_is_refused(text: str) -> None:
+    with pytest.raises(KnobError):
+        PICKED.parsed(text)
+
+
+def test_a_picture_is_a_text_that_is_not_opened_here() -> None:
+    for value in ("", "/no/such/file.png", "data:image/png;base64,AAAA"):
+        assert OWN.checked(value) == OWN.parsed(value) == value
+    with pytest.raises(KnobError):
+        OWN.checked(b"bytes")
+
+
+def test_numbers_and_pictures_through_json_and_back() -> None:
+    settings = Turned((1, 2.5), "x.png")
+    assert from_dict(Turned, json.loads(json.dumps(as_dict(settings)))) == settings

@@ -14,8 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from engine.family import Descent, TrainKnobs
-from engine.learner import FLOOR, Learner, TorchRandom, is_finite, schedule
+from engine.learner import (
+    FLOOR,
+    MOST_SEED,
+    Learner,
+    TorchRandom,
+    is_finite,
+    schedule,
+    settings_of,
+)
 from engine.phrases import PlaygroundError
+from engine.store import Run, RunError
 from tests.engine import tiny
 from tests.engine.tiny import advanced, bits, learner
 
@@ -429,3 +438,36 @@ def test_making_one_never_sets_the_global_state(monkeypatch: pytest.MonkeyPatch)
     for name in ("manual_seed", "set_rng_state", "seed"):
         monkeypatch.setattr(torch, name, refuse)
     TorchRandom(5)
+
+
+# --- settings that were saved
+
+
+def saved_run(**parts: Any) -> Run:
+    whole: dict[str, Any] = {
+        **dict.fromkeys(("id", "model", "title", "data", "data_title"), "x"),
+        "seed": 3,
+        "net": {"width": 16},
+        "train": {"batch": 4, "gone": 1},
+    }
+    return Run(**(whole | parts))
+
+
+def test_the_settings_of_a_saved_run() -> None:
+    net, train, seed = settings_of(saved_run(), tiny.MODEL)
+    assert (net.width, train.batch, seed) == (16, 4, 3)
+    assert settings_of(saved_run(seed=MOST_SEED), tiny.MODEL)[2] == MOST_SEED
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"seed": -1}, "seed cannot be -1"),
+        ({"seed": MOST_SEED + 1}, "seed cannot be"),
+        ({"net": {"width": 65}}, "width cannot be 65"),
+        ({"train": {"learning_rate": "fast"}}, "learning_rate cannot be"),
+    ],
+)
+def test_settings_out_of_their_bounds_are_refused_with_the_run(parts: Any, words: str) -> None:
+    with pytest.raises(RunError, match=f"the run x is damaged: .*{words}"):
+        settings_of(saved_run(**parts), tiny.MODEL)

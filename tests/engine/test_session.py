@@ -11,16 +11,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from engine import pacing
 from engine import session as session_
-from engine.events import Ended, Event, Progress, Said, Saved, Shown
-from engine.family import Descent, Drawing, Model
+from engine.events import Ended, Event, Health, Progress, Said, Saved, Shown
+from engine.export import read_weights
+from engine.family import Descent, Drawing, Model, Rule
+from engine.history import History
 from engine.knobs import KnobError
 from engine.learner import Learner, stack
-from engine.payloads import Bars, Text
+from engine.payloads import Bars, Images, Text
 from engine.phrases import PlaygroundError
 from engine.session import LIVE, Playground, Session, load_trained, snapshot_steps
 from engine.store import Run, RunError
@@ -1061,3 +1064,127 @@ def test_metrics_are_averaged_over_the_steps_that_have_them() -> None:
     found = stack([row(loss=1.0, gradient=4.0), row(loss=3.0), row(loss=5.0, score=7.0)])
     assert found == {"loss": 3.0, "gradient": 4.0, "score": 7.0}
     assert math.isnan(stack([row(loss=1.0), row(loss=math.nan)])["loss"])
+
+
+# --- health
+
+
+def rule(key: str, found: Callable[[History, Any], bool]) -> Rule:
+    return Rule(key, "Something is wrong.", "Made up.", found, "Mend", lambda train: {})
+
+
+def measured(history: History) -> int:
+    return len(history.series("held_out").values)
+
+
+def test_what_is_wrong_is_told_when_it_changes(
+    fresh: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_, "HELD_OUT_SECONDS", 0.0)
+    rules = (
+        rule("early", lambda history, train: 0 < measured(history) < 3),
+        rule("late", lambda history, train: measured(history) >= 3),
+        rule("wild", lambda history, train: train.mood == "wild"),
+    )
+    session = fresh(dataclasses.replace(slowed(), health=rules))
+    before = session.health
+    assert before == ()
+    job = session.start(steps=10**6)
+    told: list[Health] = []
+
+    def late() -> bool:
+        told.extend(each for each in job.mailbox.drain() if isinstance(each, Health))
+        return session.health == ("late",)
+
+    until(late)
+    session.change(mood="wild")
+    until(lambda: session.health == ("late", "wild"))
+    session.pause()
+    finish(job)
+    told.extend(each for each in job.mailbox.drain() if isinstance(each, Health))
+    assert [each.found for each in told] == [("early",), ("late",), ("late", "wild")]
+    reset = session.reset()
+    finish(reset)
+    assert session.health == ()
+    assert events_of(reset)[Health] == Health(())
+
+
+def test_at_a_pause_it_is_looked_once_more(fresh: Open) -> None:
+    at_ten = rule("ten", lambda history, train: bool((history.series("loss").steps >= 10).any()))
+    session = fresh(tiny.model(health=(at_ten,)))
+    finish(session.start(steps=9))
+    before = session.health
+    assert before == ()
+    job = session.start(steps=10)
+    finish(job)
+    assert session.health == ("ten",)
+    assert events_of(job)[Health] == Health(("ten",))
+    again = session.start(steps=11)
+    finish(again)
+    assert Health not in events_of(again)  # nothing new
+
+
+def test_an_opened_run_is_as_well_as_it_was(fresh: Open) -> None:
+    always = rule("always", lambda history, train: "loss" in history.names)
+    session = fresh(tiny.model(health=(always,)))
+    finish(session.start(steps=5))
+    other = fresh(tiny.model(health=(always,)))
+    job = other.restore(the_run(session).id)
+    finish(job)
+    assert other.health == ("always",)
+    assert events_of(job)[Health] == Health(("always",))
+
+
+# --- exports
+
+
+def test_exporting_needs_a_model(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(PlaygroundError, match="no trained model yet"):
+        finish(session.export("weights", tmp_path / "a.safetensors"))
+
+
+def test_what_is_exported_is_the_model_as_it_is(fresh: Open, tmp_path: Path) -> None:
+    model = tiny.model(accepts="text")
+    session = fresh(model)
+    assert [each.key for each in session.exports()] == ["text", "weights", "script"]
+    finish(session.start(steps=20))
+    path = tmp_path / "a.safetensors"
+    assert finish(session.export("weights", path)) == path
+    back = read_weights(path, [model])
+    assert back.step == 20
+    expected = the(session).averaged.state_dict()
+    for name, tensor in back.module.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+def test_the_sample_that_was_asked_for_goes_before_the_live_one(
+    fresh: Open, tmp_path: Path
+) -> None:
+    session = fresh(tiny.model(accepts="text"))
+    finish(session.start(steps=20))
+    assert isinstance(session.live, Text)
+    path = tmp_path / "a.txt"
+    finish(session.export("text", str(path)))
+    assert path.read_text() == session.live.text
+    finish(session.sample(tiny.SampleKnobs(length=30)))
+    assert isinstance(session.drawn, Text)
+    finish(session.export("text", path))
+    assert path.read_text() == session.drawn.text != session.live.text
+
+
+def test_a_film_of_a_training_while_it_goes_on(fresh: Open, tmp_path: Path) -> None:
+    def paint(trained: Any, knobs: Any, keep: Any) -> Drawing:
+        weights = trained.module.head.weight.flatten()[:4].tolist()
+        yield None
+        yield Images(np.array(weights, np.float64).reshape(4, 1, 1, 1).astype(np.uint8))
+
+    session = fresh(dataclasses.replace(slowed(), accepts="images", sampler=paint))
+    training = session.start(steps=10**6)
+    until(lambda: len(session.snapshots) >= 5)
+    job = session.export("film", tmp_path / "a.gif")
+    assert finish(job) == tmp_path / "a.gif"
+    assert Progress in events_of(job)
+    assert not training.ended
+    assert (tmp_path / "a.gif").read_bytes()[:4] == b"GIF8"
+    session.pause()
+    finish(training)

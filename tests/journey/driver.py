@@ -13,8 +13,19 @@ import os
 import sys
 from typing import Any
 
-from PySide6.QtCore import QObject, QPoint, QRect, QSocketNotifier
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QScrollArea, QWidget
+from PySide6.QtCore import QObject, QPoint, QPointF, QRect, QSocketNotifier
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QMenu,
+    QScrollArea,
+    QTabBar,
+    QToolButton,
+    QWidget,
+)
 
 import main
 from app.window import MainWindow
@@ -58,6 +69,38 @@ def file(dialog: QWidget, name: str) -> Box | None:
     return None
 
 
+def entry(menu: QMenu, words: str) -> Box | None:
+    """Where the entry of an open menu is that begins with `words`."""
+    found = next((each for each in menu.actions() if each.text().startswith(words)), None)
+    return None if found is None else box(menu, menu.actionGeometry(found))
+
+
+def accept(dialog: QDialog) -> Box | None:
+    """Where the button is that takes what was chosen in a dialog, once it can be pressed."""
+    for buttons in dialog.findChildren(QDialogButtonBox):
+        for button in buttons.buttons():
+            role = buttons.buttonRole(button)
+            if role == QDialogButtonBox.ButtonRole.AcceptRole and button.isEnabled():
+                return box(button)
+    return None
+
+
+def arrow(bar: QTabBar, index: int) -> Box | None:
+    """Where the arrow is that brings more of a tab into view; None where all of it is."""
+    tab = bar.tabRect(index)
+    left, right = (bar.findChild(QToolButton, f"Scroll{side}Button") for side in ("Left", "Right"))
+    if left is None or right is None or not left.isVisible():
+        return None
+    if tab.left() < 0:
+        return box(left) if left.isEnabled() else None
+    return box(right) if right.isEnabled() and tab.right() > left.x() else None
+
+
+def spot(widget: QWidget, place: QPointF) -> Box | None:
+    """Where a place inside of a widget is."""
+    return box(widget, QRect(place.toPoint(), place.toPoint()))
+
+
 def reveal(widget: QWidget) -> bool:
     """Scroll to `widget`, as a person's wheel would."""
     parent: Any = widget.parentWidget()
@@ -91,6 +134,10 @@ class Answers(QObject):
             "row": row,
             "choice": choice,
             "file": file,
+            "entry": entry,
+            "accept": accept,
+            "arrow": arrow,
+            "spot": spot,
             "reveal": reveal,
         }
 

@@ -28,6 +28,8 @@ WIDTH, HEIGHT = 1440, 900
 USUAL_START = 6.0  # seconds until the engine is there, on two cores with nothing else to do
 PATIENCE = 120.0  # seconds for anything at all on a machine that is busy with other things
 POLL = 0.05
+DRAG_PARTS = 10
+PLACES = ("box(", "row(", "choice(", "file(", "entry(", "accept(", "arrow(", "spot(")
 
 Box: TypeAlias = tuple[int, int, int, int]
 
@@ -217,6 +219,19 @@ class Program:
         x, y = self.place(_as_box(question))
         self.screen.do("mousemove", x - 3, y - 2, "mousemove", x, y)
 
+    @contextlib.contextmanager
+    def dragging(self, question: str, across: int, down: int) -> Iterator[None]:
+        """Take hold of a box with the mouse and pull it so many pixels; let go at the end."""
+        x, y = self.place(_as_box(question))
+        self.screen.do("mousemove", x, y, "mousedown", 1)
+        try:
+            for part in range(1, DRAG_PARTS + 1):
+                moved = (x + across * part // DRAG_PARTS, y + down * part // DRAG_PARTS)
+                self.screen.do("mousemove", *moved)
+            yield
+        finally:
+            self.screen.do("mouseup", 1)
+
     def key(self, keys: str) -> None:
         """Press a key, or several together: "ctrl+g"."""
         self.screen.do("key", "--clearmodifiers", keys)
@@ -252,7 +267,13 @@ class Program:
         self.wait(f"{combo}.currentData() == {data!r}")
 
     def show_tab(self, bar: str, index: int) -> None:
-        """Click on a tab of a QTabBar."""
+        """Click on a tab of a QTabBar; where it is out of sight, on the bar's arrows before."""
+        until = time.monotonic() + PATIENCE
+        while self.ask(f"arrow({bar}, {index})"):
+            assert time.monotonic() < until, f"tab {index} of {bar} never comes into sight"
+            before = self.ask(f"{bar}.tabRect({index}).left()")
+            self.click(f"arrow({bar}, {index})")
+            self.wait(f"{bar}.tabRect({index}).left() != {before}")
         self.click(f"box({bar}, {bar}.tabRect({index}))")
         self.wait(f"{bar}.currentIndex() == {index}")
 
@@ -279,11 +300,7 @@ class Program:
 
 
 def _as_box(question: str) -> str:
-    return (
-        question
-        if question.startswith(("box(", "row(", "choice(", "file("))
-        else f"box({question})"
-    )
+    return question if question.startswith(PLACES) else f"box({question})"
 
 
 @contextlib.contextmanager

@@ -52,3 +52,10 @@ def brightness(widget: QWidget) -> float:
     image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     pixels = np.frombuffer(image.constBits(), np.uint8).reshape(-1, 4)
     return float(pixels[:, :3].mean())
+
+
+def colour_at(widget: QWidget, x: float, y: float) -> tuple[int, int, int]:
+    """What is painted at a place of `widget`: red, green and blue."""
+    QApplication.processEvents()
+    colour = widget.grab().toImage().pixelColor(int(x), int(y))
+    return colour.red(), colour.green(), colour.blue()

@@ -3,24 +3,54 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.plots import CurveWidget, HeatmapsWidget, HeatmapWidget, TextWidget
-from engine.payloads import Curve, Heatmaps, Text
+from app.plots import (
+    BarsWidget,
+    CurveWidget,
+    FilmWidget,
+    HeatmapsWidget,
+    HeatmapWidget,
+    ImagesWidget,
+    PanelsWidget,
+    PlaneWidget,
+    TextWidget,
+)
+from engine.payloads import Bars, Curve, Film, Heatmaps, Images, Panels, Plane, Text
 from tests.app.plots.screen import ATTENTION, shown
 
+KINDS = [
+    TextWidget,
+    HeatmapWidget,
+    HeatmapsWidget,
+    CurveWidget,
+    ImagesWidget,
+    PlaneWidget,
+    PanelsWidget,
+    FilmWidget,
+    BarsWidget,
+]
 
-@pytest.mark.parametrize("kind", [TextWidget, HeatmapWidget, HeatmapsWidget, CurveWidget])
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_hidden_widgets_draw_the_newest_when_seen(
     qtbot: QtBot, kind: type[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    grey = np.zeros((1, 4, 4, 1), np.uint8)
+    plane = Plane((0.0, 1.0, 0.0, 1.0))
     first, second = {
         TextWidget: (Text("one"), Text("two")),
         HeatmapWidget: (ATTENTION, replace(ATTENTION, title="other")),
         HeatmapsWidget: (Heatmaps((ATTENTION,)), Heatmaps((ATTENTION, ATTENTION))),
         CurveWidget: (Curve((), "x", "y"), Curve((), "x", "z")),
+        ImagesWidget: (Images(grey), Images(grey + 9)),
+        PlaneWidget: (plane, replace(plane, title="other")),
+        PanelsWidget: (Panels((plane,)), Panels((plane, plane))),
+        FilmWidget: (Film((plane,), ("",)), Film((plane,) * 2, ("", ""))),
+        BarsWidget: (Bars((), ()), Bars(("a",), (1.0,), turns="a")),
     }[kind]
     drawn: list[Any] = []
     draw = kind.draw

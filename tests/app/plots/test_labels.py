@@ -4,7 +4,17 @@ import pytest
 from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QApplication
 
-from app.plots.labels import LEAST, fitting, label_font, label_of, nice_step, quoted, width_of
+from app.plots.labels import (
+    LEAST,
+    fitting,
+    label_font,
+    label_of,
+    nice_step,
+    plain,
+    quoted,
+    width_of,
+)
+from engine.phrases import N_
 
 
 def test_nice_steps() -> None:
@@ -16,6 +26,11 @@ def test_nice_steps() -> None:
 def test_what_was_read_is_quoted_and_a_number_is_not() -> None:
     assert [quoted(("a", " the"), i) for i in range(3)] == ["'a'", "'␣the'", "2"]
     assert [label_of(("a", "speed"), i) for i in range(3)] == ["'a'", "speed", "2"]
+
+
+def test_names_keep_their_spaces_and_tokens_show_theirs() -> None:
+    assert [plain(each) for each in ("class 0", " the", "\n")] == ["class 0", "␣the", "↵"]
+    assert plain(N_("class {number}", number=3)) == "class 3"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def test_every_payload_has_a_widget() -> None:
     assert set(WIDGETS) == set(PAYLOADS)
 
 
-@pytest.mark.parametrize("index", range(8))
+@pytest.mark.parametrize("index", range(17))
 def test_every_example_is_drawn_in_both_themes(qtbot: QtBot, index: int) -> None:
     payloads, curves = examples()
     qtbot.addWidget(curves)

@@ -1,0 +1,155 @@
+"""The sampling panel, for pictures and for points."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from app.jobs import Strip
+from app.page import ModelPage
+from app.plots import ImagesWidget
+from app.tab import FamilyTab
+from app.theme import theme
+from engine.payloads import Images, Plane, Text
+from engine.session import Playground
+from tests.app import drawing, fake
+
+Opened = Callable[[str], ModelPage]
+
+
+@pytest.fixture
+def opened(
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    strip: Strip,
+    settings: QSettings,
+) -> Iterator[Opened]:
+    """Opens the page of a model, with a few steps taken."""
+    theme().use("light")
+    drawing.install(monkeypatch)
+    first, second = drawing.families()
+    playground = Playground((*first.models, *second.models), tmp_path / "runs", threads=1)
+    tabs: dict[str, FamilyTab] = {}
+
+    def open_(key: str) -> ModelPage:
+        family = second if key == "writes" else first
+        if family.key not in tabs:
+            tabs[family.key] = FamilyTab(family, playground, strip, settings)
+        tab = tabs[family.key]
+        qtbot.addWidget(tab)
+        tab.resize(1280, 720)
+        tab.show()
+        page = tab.choose(key)
+        qtbot.waitUntil(lambda: page.setup.data.data is not None)
+        page.more(3)
+        # torch's first step ever takes seconds
+        qtbot.waitUntil(
+            lambda: page.session.status == "paused" and page.session.step == 3, timeout=20_000
+        )
+        qtbot.waitUntil(lambda: not strip.pump.busy)
+        return page
+
+    yield open_
+    for tab in tabs.values():
+        tab.shut()
+    assert playground.close()
+
+
+def click(button: QWidget) -> None:
+    assert button.isVisible()
+    assert button.isEnabled()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def seeds(page: ModelPage) -> tuple[int, ...]:
+    payload = page.sampling.result.payload
+    return payload.numbers if isinstance(payload, Images) else ()
+
+
+@pytest.mark.parametrize(
+    ("key", "live", "invitation"),
+    [
+        ("draws", "model draws appears", "new pictures"),
+        ("dots", "puts its points", "new points"),
+        ("writes", "model writes appears", "from the prompt"),
+    ],
+)
+def test_the_words_fit_the_kind(opened: Opened, key: str, live: str, invitation: str) -> None:
+    page = opened(key)
+    assert live in page.sampling.live._words
+    assert invitation in page.sampling.result.label.text()
+
+
+def test_how_much_room_there_is_above(opened: Opened) -> None:
+    """The knobs of pictures take more of the room below than those of points."""
+    shares = {}
+    for key in ("draws", "dots", "writes"):
+        above, below = opened(key).sampling.splitter.sizes()
+        shares[key] = above / (above + below)
+    assert shares["writes"] < 0.35 < shares["draws"] < 0.45 < shares["dots"] < 0.55
+
+
+def test_pictures_and_points_are_generated(qtbot: QtBot, opened: Opened) -> None:
+    page = opened("draws")
+    assert not page.sampling.by_step.isVisible()
+    fake.write(page.sampling.form, "seed", "40")
+    click(page.sampling.generate_button)
+    qtbot.waitUntil(lambda: seeds(page) == tuple(range(40, 56)))
+    other = opened("dots")
+    click(other.sampling.generate_button)
+    qtbot.waitUntil(lambda: isinstance(other.sampling.result.payload, Plane))
+
+
+def test_the_dice_takes_another_seed_and_generates(qtbot: QtBot, opened: Opened) -> None:
+    page = opened("draws")
+    for _throw in range(3):
+        before = page.sampling.form.value().seed
+        click(page.sampling.dice_button)
+        seed = page.sampling.form.value().seed
+        assert seed != before
+        qtbot.waitUntil(lambda seed=seed: seeds(page)[:1] == (seed,))  # type: ignore[misc]
+
+
+def test_the_dice_minds_what_is_typed_wrongly(opened: Opened) -> None:
+    page = opened("draws")
+    fake.write(page.sampling.form, "count", "9999")
+    click(page.sampling.dice_button)
+    assert page.sampling.problem.isVisible()
+    assert page.sampling.form.value().seed == 1
+    assert page.sampling._job is None
+
+
+def test_a_clicked_picture_tells_its_seed_and_is_looked_at(qtbot: QtBot, opened: Opened) -> None:
+    page = opened("draws")
+    fake.write(page.sampling.form, "seed", "70")
+    click(page.sampling.generate_button)
+    qtbot.waitUntil(lambda: seeds(page)[:1] == (70,))
+    wall = page.sampling.result.currentWidget()
+    assert isinstance(wall, ImagesWidget)
+    card = page.pictures.cards["nearest"]
+    qtbot.waitUntil(lambda: isinstance(card.holder.payload, Text))
+    with qtbot.waitSignal(page.sampling.tile_chosen) as chosen:
+        wall.chosen.emit(75)
+    assert chosen.args == [5]
+    assert page.sampling.tile.text() == "Picture 6 · seed 75"
+    assert card.form.value().sample == 5
+    qtbot.waitUntil(lambda: card.holder.payload == Text("sample 5"))
+    click(page.sampling.generate_button)  # other pictures: what was chosen is gone
+    qtbot.waitUntil(lambda: not page.sampling.tile.isVisible())
+    wall.chosen.emit(999)  # none of these
+    assert not page.sampling.tile.isVisible()
+
+
+def test_after_a_reset_nothing_of_before_stays(qtbot: QtBot, opened: Opened) -> None:
+    page = opened("draws")
+    page.generate()
+    qtbot.waitUntil(lambda: bool(seeds(page)))
+    page.reset()
+    qtbot.waitUntil(lambda: page.sampling.result.payload is None)
+    assert not page.sampling.dice_button.isEnabled()
+    assert page.sampling.live.payload is None
