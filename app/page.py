@@ -235,6 +235,7 @@ class ModelPage(QWidget):
     def shut(self) -> None:
         """The window closes: ask for nothing more."""
         self._estimate_soon.stop()
+        self._estimate_soon.blockSignals(True)  # what is still told may start it again
         self.sampling.stop()
         self.pictures.stop()
 

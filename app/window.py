@@ -49,6 +49,7 @@ from PySide6.QtWidgets import (
 )
 
 from app import i18n
+from app.collecting import Collector
 from app.i18n import _, ngettext
 from app.jobs import Action, Strip
 from app.lesson import LessonDock
@@ -503,8 +504,11 @@ def main(argv: Sequence[str]) -> int:
     interrupts = Interrupts()
     interrupts.asked.connect(window.close)
     interrupts.install()
+    collector = Collector()
+    window.loader.ready.connect(collector.settle, Qt.ConnectionType.QueuedConnection)
     window.show()
     status = application.exec()
+    collector.close()
     interrupts.remove()
     faults.remove()
     theme().remove_files()

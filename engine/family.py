@@ -244,6 +244,7 @@ class Model:
     curves: the lines that are drawn while it trains.
     curves_caption: what must be known to read them ("these need not fall"), if anything.
     health: what may go wrong with it.
+    aside: the share of the time that views, live samples and measurements may take.
     film: key of the view that makes a `Film` of how a sample comes about, where there is such
         a view; it can be exported.
     """
@@ -274,6 +275,7 @@ class Model:
     )
     curves_caption: str = ""
     health: tuple[Rule, ...] = ()
+    aside: float = 0.04
     film: str = "denoising"
 
     def preset(self, key: str | None = None) -> Preset:

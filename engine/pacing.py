@@ -12,8 +12,7 @@ from engine.worker import Job
 
 log = logging.getLogger(__name__)
 
-ASIDE = 0.04
-MOST_DEBT = 0.15  # seconds; at `ASIDE` it is paid off in four
+MOST_DEBT = 0.15  # seconds; at a share of 4 % it is paid off in four
 
 
 class Task(NamedTuple):
@@ -28,15 +27,17 @@ class Task(NamedTuple):
 class Aside:
     """Decides when a training may look up from its work, and for what.
 
-    Everything here is due at its own interval, and together it may cost `ASIDE`
+    Everything here is due at its own interval, and together it may cost a share
     of the time that passes: what it costs is a debt that is paid off at that rate,
     and while there is a debt nothing else is begun. What was never done is done at
-    once. The debt is bounded, or one slow picture would hold up all others for long.
+    once, and on the house, so that the first pictures, which show a model that knows
+    nothing yet, do not hold up the next. The debt is bounded, or one slow picture
+    would hold up all others for long.
     """
 
-    def __init__(self, job: Job, due: Callable[[], Iterable[Task]]) -> None:
-        """due: what there is to do at the moment."""
-        self._job, self._tasks = job, due
+    def __init__(self, job: Job, due: Callable[[], Iterable[Task]], share: float) -> None:
+        """due: what there is to do at the moment. share: of the time, in (0, 1]."""
+        self._job, self._tasks, self._share = job, due, share
         self._debt = 0.0
         self._paid = time.perf_counter()
         self._last: dict[str, float] = {}
@@ -44,7 +45,7 @@ class Aside:
     def take_turn(self, step: int) -> Generator[None, None, None]:
         """Do the most overdue thing, if anything is due and can be afforded."""
         now = time.perf_counter()
-        self._debt = max(0.0, min(self._debt, MOST_DEBT) - ASIDE * (now - self._paid))
+        self._debt = max(0.0, min(self._debt, MOST_DEBT) - self._share * (now - self._paid))
         self._paid = now
         first: tuple[float, Task] | None = None
         for task in self._tasks():
@@ -55,7 +56,7 @@ class Aside:
                     first = (waited, task)
         if first is None:
             return
-        task = first[1]
+        waited, task = first
         self._last[task.key] = now
         steps = task.work()
         while True:
@@ -84,7 +85,8 @@ class Aside:
                 )
                 return
             finally:
-                self._debt += time.perf_counter() - start
+                if waited < math.inf:
+                    self._debt += time.perf_counter() - start
             yield
 
 

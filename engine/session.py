@@ -527,7 +527,7 @@ class Session:
             steps = plan.steps if learner.step < plan.steps else None
             seconds = plan.seconds if learner.seconds < plan.seconds else None
         begun = learner.step
-        aside = Aside(job, lambda: self._due(job, learner))
+        aside = Aside(job, lambda: self._due(job, learner), self.model.aside)
         good, in_a_row = learner.remember(), 0
         pending: list[dict[str, torch.Tensor]] = []
         flushed = saved = time.perf_counter()

@@ -1,11 +1,24 @@
-"""Labels of rows, columns and bars: how they read, and which of them fit."""
+"""Labels of rows, columns and bars, and legends: how they read, and which of them fit."""
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QFontMetricsF, QGuiApplication
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontDatabase,
+    QFontInfo,
+    QFontMetricsF,
+    QGuiApplication,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.i18n import _
 from app.special.chips import visible
+from app.theme import theme
 from engine.phrases import Phrase
 
 LEAST = 9  # pixels: the smallest letters that are still read
@@ -87,3 +100,47 @@ def fitting(widths: Sequence[float], cell: float) -> list[int]:
             chosen.append(index)
             free_from = index * cell + width / 2
     return chosen
+
+
+class Key(QWidget):
+    """The legend: a dot and a name for each class, in a line; what does not fit is left out."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.entries: list[tuple[str, QColor, bool]] = []
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(self.fontMetrics().height() + 4)
+
+    def show_entries(self, entries: list[tuple[str, QColor, bool]]) -> None:
+        """Name these: (name, colour, hollow)."""
+        if entries != self.entries:
+            self.entries = entries
+            self.setToolTip("\n".join(name for name, _colour, _hollow in entries))
+            self.setAccessibleName(", ".join(name for name, _colour, _hollow in entries))
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """● name  ● name …"""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        metrics, middle = self.fontMetrics(), self.height() / 2
+        left = 2.0
+        for name, colour, hollow in self.entries:
+            wide = metrics.horizontalAdvance(name)
+            if left + 14 + wide > self.width():
+                painter.setPen(QColor(theme().palette.faint))
+                painter.drawText(QPointF(left, middle + metrics.ascent() / 2 - 1), "…")
+                break
+            if hollow:
+                painter.setPen(QPen(colour, 2.5))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawEllipse(QPointF(left + 5, middle), 3.2, 3.2)
+            else:
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(colour)
+                painter.drawEllipse(QPointF(left + 5, middle), 4.2, 4.2)
+            painter.setPen(QColor(theme().palette.faint))
+            box = QRectF(left + 13, 0, wide + 2, self.height())
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, name)
+            left += 13 + wide + 12
+        painter.end()

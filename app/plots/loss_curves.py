@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.i18n import _
 from app.plots.base import Footer, number
+from app.plots.labels import Key
 from app.plots.lines import LinesPlot, Numbers, drawable, read_lines, thin
 from app.theme import blend, theme
 
@@ -51,6 +52,7 @@ class LossCurves(QWidget):
             lambda *_range: self._space_marks()
         )
         self.footer = Footer(wrap=False)
+        self.key = Key()
         self.unit = QComboBox()
         self.unit.setAccessibleName(_("Unit of the loss"))
         self.unit.setToolTip(_("Unit of the loss"))
@@ -81,6 +83,7 @@ class LossCurves(QWidget):
         tools.addWidget(self.footer, 1)
         tools.addWidget(self.unit)
         tools.addWidget(self.log)
+        inside.addWidget(self.key)
         inside.addWidget(self.plot, 1)
         inside.addLayout(tools)
         self.stack = QStackedLayout(self)
@@ -179,7 +182,12 @@ class LossCurves(QWidget):
                     best = float(x[lowest]), float(y[lowest])
             entries.append((strong, _(name)))
             self._read.append((_(name), x, shown))
-        self.plot.set_legend(entries)
+        # More than two would hide a good part of a low plot: they are named above it.
+        self.key.setVisible(len(entries) > 2)
+        self.key.show_entries(
+            [(name, theme().series(place), False) for place, (_item, name) in enumerate(entries)]
+        )
+        self.plot.set_legend([] if len(entries) > 2 else entries)
         self._draw_best(best, log)
         self._draw_marks()
         self.footer.set_caption(self._summary(best))

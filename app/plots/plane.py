@@ -17,12 +17,11 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPaintEvent,
     QPen,
     QPixmap,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QFrame, QGraphicsItem, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QGraphicsItem, QHBoxLayout, QWidget
 
 from app.elided import Elided
 from app.i18n import _
@@ -30,6 +29,7 @@ from app.plots.axes import colour_axes
 from app.plots.base import PayloadWidget, number
 from app.plots.heatmap import colour_range
 from app.plots.heatmaps import Scale
+from app.plots.labels import Key
 from app.plots.turning import Turning
 from app.theme import blend, theme
 from engine.payloads import Array, Dots, Handle, Heatmap, Plane
@@ -208,50 +208,6 @@ class RingsItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.drawRoundedRect(box, 4, 4)
         painter.setPen(QColor(palette.text))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
-
-
-class Key(QWidget):
-    """The legend: a dot and a name for each class, in a line; what does not fit is left out."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.entries: list[tuple[str, QColor, bool]] = []
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(self.fontMetrics().height() + 4)
-
-    def show_entries(self, entries: list[tuple[str, QColor, bool]]) -> None:
-        """Name these: (name, colour, hollow)."""
-        if entries != self.entries:
-            self.entries = entries
-            self.setToolTip("\n".join(name for name, _colour, _hollow in entries))
-            self.setAccessibleName(", ".join(name for name, _colour, _hollow in entries))
-            self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """● name  ● name …"""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        metrics, middle = self.fontMetrics(), self.height() / 2
-        left = 2.0
-        for name, colour, hollow in self.entries:
-            wide = metrics.horizontalAdvance(name)
-            if left + 14 + wide > self.width():
-                painter.setPen(QColor(theme().palette.faint))
-                painter.drawText(QPointF(left, middle + metrics.ascent() / 2 - 1), "…")
-                break
-            if hollow:
-                painter.setPen(QPen(colour, 2.5))
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawEllipse(QPointF(left + 5, middle), 3.2, 3.2)
-            else:
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(colour)
-                painter.drawEllipse(QPointF(left + 5, middle), 4.2, 4.2)
-            painter.setPen(QColor(theme().palette.faint))
-            box = QRectF(left + 13, 0, wide + 2, self.height())
-            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, name)
-            left += 13 + wide + 12
-        painter.end()
 
 
 class PlaneView(pg.GraphicsLayoutWidget):  # type: ignore[misc]

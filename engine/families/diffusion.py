@@ -877,5 +877,6 @@ MODEL = Model(
         ),
         NEAREST,
     ),
+    aside=0.1,  # a wall that changes is what one watches
     health=(OVERFITTING, PLATEAU),
 )

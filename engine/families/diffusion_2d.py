@@ -490,6 +490,7 @@ MODEL = Model(
             LevelsKnobs,
         ),
     ),
+    aside=0.1,  # a wall that changes is what one watches
     health=(OVERFITTING, PLATEAU),
     film="trajectories",
 )

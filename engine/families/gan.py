@@ -365,8 +365,8 @@ def walk(trained: Trained, knobs: WalkKnobs) -> Drawing:
 class DragKnobs:
     """Three corners, and where between them."""
 
-    x: float = knob(0.3, N_("To the right"), low=-0.5, high=1.5, live=True)
-    y: float = knob(0.3, N_("Upwards"), low=-0.5, high=1.5, live=True)
+    x: float = knob(0.3, N_("To the right"), low=-0.5, high=1.5, live=True, advanced=True)
+    y: float = knob(0.3, N_("Upwards"), low=-0.5, high=1.5, live=True, advanced=True)
     a: int = knob(1, N_("Seed A"), low=0, high=MOST_SEED, live=True)
     b: int = knob(2, N_("Seed B"), low=0, high=MOST_SEED, live=True)
     c: int = knob(3, N_("Seed C"), low=0, high=MOST_SEED, live=True)
@@ -509,10 +509,18 @@ class EditKnobs:
         1.0, N_("Strength"), low=0.0, high=4.0, live=True, help=N_("How far to either side.")
     )
     group_a: tuple[float, ...] = knob(
-        (), N_("Group A"), live=True, help=N_("Seeds of pictures that have it (thick, say).")
+        (),
+        N_("Group A"),
+        live=True,
+        advanced=True,
+        help=N_("Seeds of pictures that have it (thick, say)."),
     )
     group_b: tuple[float, ...] = knob(
-        (), N_("Group B"), live=True, help=N_("Seeds of pictures that have it not (thin, say).")
+        (),
+        N_("Group B"),
+        live=True,
+        advanced=True,
+        help=N_("Seeds of pictures that have it not (thin, say)."),
     )
     first: int = knob(100, N_("Wall from seed"), low=0, high=MOST_SEED, live=True, advanced=True)
     count: int = knob(32, N_("On the wall"), low=4, high=128, live=True, advanced=True)
@@ -671,5 +679,6 @@ MODEL = Model(
     check=check,
     curves=adversarial.CURVES,
     curves_caption=adversarial.CURVES_CAPTION,
+    aside=0.1,  # a wall that changes is what one watches
     health=adversarial.HEALTH,
 )

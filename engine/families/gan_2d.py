@@ -482,5 +482,6 @@ MODEL = Model(
     ),
     curves=(*adversarial.CURVES, Drawn("modes", N_("modes found"), "points")),
     curves_caption=adversarial.CURVES_CAPTION,
+    aside=0.1,  # a wall that changes is what one watches
     health=adversarial.HEALTH,
 )

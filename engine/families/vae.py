@@ -463,8 +463,8 @@ HIGHEST = 100_000  # of held-out numbers, which begin anew after the last
 class MapKnobs:
     """Where the handle is, which plane is shown, and an own picture on it."""
 
-    x: float = knob(0.0, N_("Across"), low=-6.0, high=6.0, live=True)
-    y: float = knob(0.0, N_("Up"), low=-6.0, high=6.0, live=True)
+    x: float = knob(0.0, N_("Across"), low=-6.0, high=6.0, live=True, advanced=True)
+    y: float = knob(0.0, N_("Up"), low=-6.0, high=6.0, live=True, advanced=True)
     own: str = knob("", OWN, picture=True, live=True, help=OWN_HELP)
     plane: str = knob(
         "principal components",
@@ -823,8 +823,12 @@ def code(trained: Trained, knobs: CodeKnobs) -> Drawing:
 class ArithmeticKnobs:
     """Two groups of held-out pictures, and what their difference is added to."""
 
-    group_a: tuple[float, ...] = knob((), N_("Group A"), live=True, help=N_("Click pictures."))
-    group_b: tuple[float, ...] = knob((), N_("Group B"), live=True, help=N_("Click pictures."))
+    group_a: tuple[float, ...] = knob(
+        (), N_("Group A"), live=True, advanced=True, help=N_("Click pictures.")
+    )
+    group_b: tuple[float, ...] = knob(
+        (), N_("Group B"), live=True, advanced=True, help=N_("Click pictures.")
+    )
     target: int = knob(
         0, N_("Target"), low=0, high=HIGHEST, live=True, help=N_("A held-out picture's number.")
     )
@@ -872,8 +876,8 @@ def arithmetic(trained: Trained, knobs: ArithmeticKnobs) -> Drawing:
     numbers = list(range(first, min(first + WALL, count)))
     group_a = [int(number) % count for number in knobs.group_a]
     group_b = [int(number) % count for number in knobs.group_b]
-    if not group_a and not group_b:
-        group_a, group_b = by_ink(data, numbers)
+    bold, thin = by_ink(data, numbers)
+    group_a, group_b = group_a or bold, group_b or thin
     target = own_or_held_out(trained, knobs.own, knobs.target)
     yield None
     direction = difference(trained.module, data.held_out[group_a], data.held_out[group_b])
@@ -902,8 +906,8 @@ def arithmetic(trained: Trained, knobs: ArithmeticKnobs) -> Drawing:
         ),
         across=1,
         caption=N_(
-            "The mean code of group A minus that of group B, added to the target. At the start "
-            "A are the boldest pictures of the page and B the thinnest; pick others."
+            "The mean code of group A minus that of group B, added to the target. As long as "
+            "nothing is picked, A are the boldest pictures of the page and B the thinnest."
         ),
     )
 
@@ -1060,5 +1064,6 @@ MODEL = Model(
         "times beta, and pictures that were shifted. With the Gaussian likelihood they are "
         "densities and may fall below zero."
     ),
+    aside=0.1,  # a wall that changes is what one watches
     health=(POSTERIOR_COLLAPSE, OVERFITTING, PLATEAU),
 )

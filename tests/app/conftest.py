@@ -1,5 +1,6 @@
 """A window, and its parts, around the fake family."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -113,3 +114,18 @@ def window(qtbot: QtBot, open_window: Callable[[], MainWindow]) -> MainWindow:
     assert page is not None
     qtbot.waitUntil(lambda: page.setup.data.data is not None)
     return window
+
+
+@pytest.fixture(autouse=True)
+def collected_here() -> Iterator[None]:
+    """Widgets are freed on the thread of the tests, and after the test that made them."""
+    gc.disable()
+    yield
+    gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def collected_again() -> Iterator[None]:
+    """In the end Python collects by itself again."""
+    yield
+    gc.enable()
