@@ -188,6 +188,7 @@ class LossCurves(QWidget):
             [(name, theme().series(place), False) for place, (_item, name) in enumerate(entries)]
         )
         self.plot.set_legend([] if len(entries) > 2 else entries)
+        self.plot.legend.setVisible(len(entries) <= 2)
         self._draw_best(best, log)
         self._draw_marks()
         self.footer.set_caption(self._summary(best))
