@@ -1,8 +1,9 @@
 """What a model learns from: choose a data set or own data, and see what is in it.
 
 Which boxes there are follows from the kind of data: texts are cut into tokens,
-pictures of one's own are brought to a form. A data set that is not on this machine
-is offered with its size, and fetched only when the person says so.
+pictures of one's own are brought to a form, sounds of one's own to a rate. A data set
+that is not on this machine is offered with its size, and fetched only when the person
+says so.
 """
 
 import re
@@ -49,8 +50,9 @@ TOKENS = {
 }
 SIZES = ("", "16", "28", "32", "48")
 COLOURS = {"": N_("as found"), "grey": N_("grey"), "rgb": N_("colour")}
+RATES = {"": N_("8 kHz, enough for speech"), "16k": N_("16 kHz, clearer and twice the work")}
 FORM = re.compile(r"(\d*)(grey|rgb|)")
-PREVIEW_HEIGHT = {"images": 172, "points": 210}
+PREVIEW_HEIGHT = {"images": 172, "points": 210, "sound": 280}
 TEXT_HEIGHT = 132
 SKIPPED, SKIPPED_SHOWN = "Skipped", 20  # the fact, and how many of its files are named
 
@@ -259,6 +261,11 @@ class DataCard(QWidget):
         )
         for key, title in COLOURS.items():
             self.colours.addItem(_(title), key)
+        self.rates = self._box(
+            _("Rate"), _("Samples a second that own sounds are brought to. More keeps high tones.")
+        )
+        for key, title in RATES.items():
+            self.rates.addItem(_(title), key)
         self.word = QLineEdit()
         self.word.setMaxLength(40)
         self.word.setAccessibleName(_("Word"))
@@ -267,7 +274,7 @@ class DataCard(QWidget):
         for box in (self.sides, self.colours):  # two in a line, and the column may be narrow
             box.setMinimumWidth(72)
         self._lay_out()
-        for box in (self.choice, self.tokens, self.sides, self.colours):
+        for box in (self.choice, self.tokens, self.sides, self.colours, self.rates):
             box.activated.connect(lambda _index: self.choose(self.chosen_name()))
         self.word.returnPressed.connect(lambda: self.choose(self.chosen_name()))
         self.open_button.clicked.connect(self.ask_for_file)
@@ -290,6 +297,7 @@ class DataCard(QWidget):
         top.addWidget(self.draw_button)
         self.token_line = self._line(_("Tokens"), self.tokens)
         self.form_line = self._line(_("Form"), self.sides, self.colours)
+        self.rate_line = self._line(_("Rate"), self.rates)
         self.word_line = self._line(_("Word"), self.word)
         self.token_line.setVisible(self.kind == "text")
         self.facts.setHorizontalSpacing(12)
@@ -299,7 +307,7 @@ class DataCard(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(top)
-        for each in (self.token_line, self.form_line, self.word_line):
+        for each in (self.token_line, self.form_line, self.rate_line, self.word_line):
             layout.addWidget(each)
         for each in (self.bar, self.problem, self.restart, self.offer, self.summary):
             layout.addWidget(each)
@@ -309,7 +317,7 @@ class DataCard(QWidget):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.hide()
-        for each in (self.bar, self.offer, self.form_line, self.word_line):
+        for each in (self.bar, self.offer, self.form_line, self.rate_line, self.word_line):
             each.hide()
 
     def _line(self, title: str, *boxes: QWidget) -> QWidget:
@@ -336,6 +344,8 @@ class DataCard(QWidget):
         if self.kind == "images" and name not in self._entries:
             form = f"{self.sides.currentData()}{self.colours.currentData()}"
             return with_option(name, form or "auto")
+        if self.kind == "sound" and name not in self._entries:
+            return with_option(name, str(self.rates.currentData()) or "auto")
         if name == LETTERS and (word := self.word.text().strip()):
             return f"{LETTERS}:{word}"
         return name
@@ -356,7 +366,8 @@ class DataCard(QWidget):
     def choose(self, name: str) -> None:
         """Load `name` and, if that succeeds, make it the choice.
 
-        name: a key or a path, perhaps with the kind of its tokens or the form of its pictures.
+        name: a key or a path, perhaps with the kind of its tokens, the form of its pictures or
+            its rate.
         What would have to be downloaded is offered instead.
         """
         if self._job is not None:
@@ -454,6 +465,8 @@ class DataCard(QWidget):
         self.sides.setCurrentIndex(max(0, self.sides.findData(size)))
         self.colours.setCurrentIndex(max(0, self.colours.findData(colours)))
         self.form_line.setVisible(self.kind == "images" and bare not in self._entries)
+        self.rates.setCurrentIndex(max(0, self.rates.findData(form)))
+        self.rate_line.setVisible(self.kind == "sound" and bare not in self._entries)
         self.word_line.setVisible(bare == LETTERS and bare in self._entries)
         index = self.choice.findData(bare)
         if index < 0:

@@ -44,8 +44,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.i18n import _, ngettext
+from app.own import OWN
 from app.special.pad import DigitPad, as_address, picture_at
 from app.theme import theme
+from engine.data import catalogue
 from engine.knobs import Knob, KnobError
 
 SLIDER_RANGE = 10.0  # a wider linear range is better typed than dragged
@@ -476,8 +478,8 @@ class NumbersField(QLineEdit):
         self.clear_action.setIcon(icon)
 
 
-class PictureField(QToolButton):
-    """A picture: drawn, opened, pasted or dropped. The button shows it."""
+class FileField(QToolButton):
+    """Something that is in a file: opened or dropped. The button shows it."""
 
     edited = Signal()
     complained = Signal(str)
@@ -492,17 +494,35 @@ class PictureField(QToolButton):
         self.setAcceptDrops(True)
         menu = QMenu(self)
         menu.setAccessibleName(_(knob.title))
-        self.draw_action = menu.addAction(_("Draw…"), self.draw)
-        self.open_action = menu.addAction(_("Open file…"), self.ask_for_file)
-        self.paste_action = menu.addAction(_("Paste"), self.paste)
+        self.add_actions(menu)
         self.clear_action = menu.addAction(_("Clear"), lambda: self._take(""))
-        menu.aboutToShow.connect(self._enable)
+        menu.aboutToShow.connect(self.enable)
         self.setMenu(menu)
         theme().changed.connect(self._show)
         self.set_value(knob.default)
 
+    def add_actions(self, menu: QMenu) -> None:
+        """Put the ways to come by such a file into `menu`."""
+        self.open_action = menu.addAction(_("Open file…"), self.ask_for_file)
+
+    def enable(self) -> None:
+        """Allow what can be done now; called before the menu is shown."""
+        self.clear_action.setEnabled(bool(self._value))
+
+    def asked(self) -> str:
+        """Let the person look for a file; empty where they thought better of it."""
+        raise NotImplementedError
+
+    def found_in(self, mime: QMimeData | None) -> str:
+        """What is dropped or pasted, where it can be used; else empty."""
+        raise NotImplementedError
+
+    def shown(self) -> QIcon:
+        """The picture on the button."""
+        raise NotImplementedError
+
     def value(self) -> str:
-        """The path or the address of the picture, or an empty text."""
+        """The path of the file, or what stands for one, or an empty text."""
         return self._value
 
     def set_value(self, value: str) -> None:
@@ -512,39 +532,22 @@ class PictureField(QToolButton):
             self._show()
 
     def commit(self) -> str:
-        """Never wrong by itself: whoever opens the picture says what is."""
+        """Never wrong by itself: whoever opens the file says what is."""
         return ""
-
-    def draw(self) -> None:
-        """Let the person draw, over an earlier drawing if there is one."""
-        start = self._value if self._value.startswith("data:") else ""
-        if drawn := DigitPad.ask(self.window(), start):
-            self._take(drawn)
 
     def ask_for_file(self) -> None:
         """Let the person look for a file."""
-        kinds = " ".join(f"*.{kind}" for kind in PICTURES)
-        path, _kind = QFileDialog.getOpenFileName(
-            self,
-            _("Open a picture"),
-            "",
-            _("Pictures ({kinds});;All files (*)").format(kinds=kinds),
-        )
-        if path:
+        if path := self.asked():
             self._take(path)
 
-    def paste(self) -> None:
-        """Take what is in the clipboard."""
-        self._take(picture_in(QGuiApplication.clipboard().mimeData()) or self._value)
-
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        """A picture is welcome."""
-        if picture_in(event.mimeData()):
+        """Such a file is welcome."""
+        if self.found_in(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Take the picture."""
-        if dropped := picture_in(event.mimeData()):
+        """Take the file."""
+        if dropped := self.found_in(event.mimeData()):
             event.acceptProposedAction()
             self._take(dropped)
 
@@ -552,10 +555,6 @@ class PictureField(QToolButton):
         if value != self._value:
             self.set_value(value)
             self.edited.emit()
-
-    def _enable(self) -> None:
-        self.paste_action.setEnabled(bool(picture_in(QGuiApplication.clipboard().mimeData())))
-        self.clear_action.setEnabled(bool(self._value))
 
     def _show(self) -> None:
         if not self._value:
@@ -568,12 +567,71 @@ class PictureField(QToolButton):
         room = self.fontMetrics().horizontalAdvance("0") * MOST_SIGNS
         self.setText(self.fontMetrics().elidedText(words, mode, room))
         self.setStatusTip(tip)
+        self.setIcon(self.shown())
+
+
+class PictureField(FileField):
+    """A picture: drawn, opened, pasted or dropped."""
+
+    def add_actions(self, menu: QMenu) -> None:
+        """It can be drawn and pasted as well."""
+        self.draw_action = menu.addAction(_("Draw…"), self.draw)
+        super().add_actions(menu)
+        self.paste_action = menu.addAction(_("Paste"), self.paste)
+
+    def enable(self) -> None:
+        """Only a picture can be pasted."""
+        super().enable()
+        self.paste_action.setEnabled(bool(self.found_in(QGuiApplication.clipboard().mimeData())))
+
+    def draw(self) -> None:
+        """Let the person draw, over an earlier drawing if there is one."""
+        start = self._value if self._value.startswith("data:") else ""
+        if drawn := DigitPad.ask(self.window(), start):
+            self._take(drawn)
+
+    def paste(self) -> None:
+        """Take what is in the clipboard."""
+        self._take(self.found_in(QGuiApplication.clipboard().mimeData()) or self._value)
+
+    def asked(self) -> str:
+        """Let the person look for a picture."""
+        kinds = " ".join(f"*.{kind}" for kind in PICTURES)
+        files = _("Pictures ({kinds});;All files (*)").format(kinds=kinds)
+        path, _kind = QFileDialog.getOpenFileName(self, _("Open a picture"), "", files)
+        return path
+
+    def found_in(self, mime: QMimeData | None) -> str:
+        """The path or the address of the picture."""
+        return picture_in(mime)
+
+    def shown(self) -> QIcon:
+        """The picture itself, small."""
         picture = picture_at(self._value, THUMBNAIL * 2) if self._value else QImage()
-        if picture.isNull():
-            name = "image-broken-variant" if self._value else "image-plus-outline"
-            self.setIcon(qtawesome.icon(f"mdi6.{name}", color=theme().palette.faint))
-        else:
-            self.setIcon(QIcon(QPixmap.fromImage(picture)))
+        if not picture.isNull():
+            return QIcon(QPixmap.fromImage(picture))
+        name = "image-broken-variant" if self._value else "image-plus-outline"
+        return QIcon(qtawesome.icon(f"mdi6.{name}", color=theme().palette.faint))
+
+
+class SoundField(FileField):
+    """A sound file: opened or dropped."""
+
+    def asked(self) -> str:
+        """Let the person look for a sound."""
+        files = f"{_(OWN['sound'].files)};;{_('All files (*)')}"
+        path, _kind = QFileDialog.getOpenFileName(self, _("Open a sound"), "", files)
+        return path
+
+    def found_in(self, mime: QMimeData | None) -> str:
+        """The path of the first sound file."""
+        paths = [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime else []
+        return next((path for path in paths if catalogue.kind_of(path) == "sound"), "")
+
+    def shown(self) -> QIcon:
+        """Whether there is one."""
+        name = "file-music-outline" if self._value else "music-note-plus"
+        return QIcon(qtawesome.icon(f"mdi6.{name}", color=theme().palette.faint))
 
 
 def picture_in(mime: QMimeData | None) -> str:
@@ -604,7 +662,7 @@ def is_picture(path: str) -> bool:
 
 
 AnyField: TypeAlias = (
-    NumberField | SwitchField | ChoiceField | TextField | NumbersField | PictureField
+    NumberField | SwitchField | ChoiceField | TextField | NumbersField | PictureField | SoundField
 )
 
 
@@ -623,3 +681,5 @@ def field_for(knob: Knob) -> AnyField:
             return NumbersField(knob)
         case "picture":
             return PictureField(knob)
+        case "sound":
+            return SoundField(knob)

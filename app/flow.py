@@ -70,7 +70,8 @@ class Flow(QLayout):
             left = rect.left()
             for item, width in line:
                 size = QSize(width, min(item.sizeHint().height(), height))
-                item.setGeometry(QRect(QPoint(left, top), size))
+                down = (height - size.height()) // 2  # of different heights, their middles align
+                item.setGeometry(QRect(QPoint(left, top + down), size))
                 left += width + self.across
             top += height + self.down
 

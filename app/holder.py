@@ -14,10 +14,12 @@ class Holder(QStackedWidget):
 
     regenerate: (tokens, position, id) - a person chose another token at that position.
     turned: {name of a knob: value} - a person dragged or picked something in the picture.
+    made: a widget was made for payloads of a class that was not shown before.
     """
 
     regenerate = Signal(object, int, int)
     turned = Signal(dict)
+    made = Signal(QWidget)
 
     def __init__(self, words: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +59,7 @@ class Holder(QStackedWidget):
         if hasattr(widget, "turned"):
             widget.turned.connect(self.turned)
         self.addWidget(widget)
+        self.made.emit(widget)
         return widget
 
     def _chosen(self, place: tuple[int, int]) -> None:

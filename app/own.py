@@ -41,6 +41,12 @@ OWN = {
         N_("a table of two columns (.csv, .tsv, .npy)"),
         N_("Points (*.csv *.tsv *.npy)"),
     ),
+    "sound": Own(
+        N_("Open own sound…"),
+        N_("a sound file"),
+        N_("a sound file (.wav, .flac, .ogg, .mp3, .aiff)"),
+        N_("Sound (*.wav *.flac *.ogg *.opus *.mp3 *.aif *.aiff)"),
+    ),
     PICTURE: Own(N_("Open picture…"), N_("a picture"), N_("a picture")),
 }
 

@@ -3,7 +3,7 @@
 Above stands the live sample, drawn with fixed settings so that what changes is
 the model. Below one sets the knobs and generates. In a text, choosing another
 token writes on from there, and step by step shows the distribution before each
-draw; of pictures, a click on one tells its seed.
+draw; of pictures, a click on one tells its seed; a sound is heard as it comes.
 """
 
 import random
@@ -29,6 +29,7 @@ from app.holder import Holder
 from app.i18n import _
 from app.icons import IconButton
 from app.jobs import Strip, words_for
+from app.plots import SoundWidget
 from engine.events import Ended, Event, Shown
 from engine.knobs import changed, knobs_of
 from engine.payloads import Images, Tokens
@@ -66,7 +67,13 @@ WORDS = {
         N_("Press Generate: the model draws new points."),
         N_("Draw new points (Ctrl+G)"),
     ),
+    "sound": Words(
+        N_("What the model plays appears here as soon as it trains."),
+        N_("Press Generate: the model plays a new sound."),
+        N_("Make a new sound (Ctrl+G)"),
+    ),
 }
+LISTENS = "sound/listen"  # in the settings
 
 
 def card(*widgets: QWidget) -> tuple[QFrame, QVBoxLayout]:
@@ -98,6 +105,7 @@ class Sampling(QWidget):
         self._job: Job | None = None
         self._ids: tuple[int, ...] = ()
         self._tiles: QWidget | None = None
+        self._sound: SoundWidget | None = None
         self.words = WORDS.get(session.model.accepts, WRITES)
         self.knobs = {knob.name: knob for knob in knobs_of(session.model.sample)}
         self.stepwise = "length" in self.knobs
@@ -156,6 +164,7 @@ class Sampling(QWidget):
         self.form.changed.connect(self._changed)
         for holder in (self.live, self.result):
             holder.regenerate.connect(self.write_on)
+        self.result.made.connect(self._made)
         self.enable()
 
     def _lay_out(self) -> None:
@@ -188,8 +197,8 @@ class Sampling(QWidget):
         self.splitter.addWidget(self.live_card)
         self.splitter.addWidget(own)
         # A wall of pictures needs less than the sample below, which has its knobs above it; a
-        # plane of points needs as much; of a text, the first lines do.
-        shares = {"images": (2, 3), "points": (1, 1)}
+        # plane of points needs as much; of a text, the first lines do, and of a sound the shape.
+        shares = {"images": (2, 3), "points": (1, 1), "sound": (1, 2)}
         live, asked = shares.get(self.session.model.accepts, (2, 5))
         self.splitter.setStretchFactor(0, live)
         self.splitter.setStretchFactor(1, asked)
@@ -240,10 +249,13 @@ class Sampling(QWidget):
             self._sample(self._ids, {"length": 0})
 
     def stop(self) -> bool:
-        """Stop drawing. Whether there was something to stop."""
+        """Stop drawing, and fall silent. Whether there was something to stop."""
         self._settled.stop()
+        heard = self._sound is not None and self._sound.player.playing
+        if self._sound is not None:
+            self._sound.stop()
         if self._job is None:
-            return False
+            return heard
         self._job.stop()
         return True
 
@@ -262,7 +274,7 @@ class Sampling(QWidget):
         """There is no model any more."""
         self.stop()
         self._ids = ()
-        for each in ("live", "sample"):
+        for each in ("live", "sample", "over"):
             self.strip.pump.forget((id(self), each))
         self.live.clear()
         self.live_step.clear()
@@ -292,6 +304,7 @@ class Sampling(QWidget):
             return
         if self._job is not None:
             self._job.stop()
+        self.strip.pump.forget((id(self), "over"))  # of the one before
         job = self._job = self.session.sample(changed(self.form.value(), other or {}), keep)
         self.strip.follow(job, lambda event: self._hear(job, event))
         self._complain("")
@@ -310,8 +323,21 @@ class Sampling(QWidget):
             self._job = None
             if event.error is not None:
                 self._complain(words_for(event.error, N_("Sampling")))
+            if self._sound is not None:  # after what is still waiting to be shown
+                self.strip.pump.draw((id(self), "over"), self._sound.complete)
             self.sampling.emit(False)
             self.enable()
+
+    def _made(self, widget: QWidget) -> None:
+        """What was asked for is heard as it comes, unless the person once turned that off."""
+        if not isinstance(widget, SoundWidget):
+            return
+        self._sound = widget
+        settings = self.exporter.folders.settings
+        kept = "true" if settings is None else str(settings.value(LISTENS, "true"))
+        widget.offer_listening(kept.lower() != "false")
+        if settings is not None:
+            widget.listen.toggled.connect(lambda on: settings.setValue(LISTENS, on))
 
     def _show(self, payload: Any) -> None:
         """Show a sample; what could come next belongs to the mode step by step alone."""

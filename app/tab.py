@@ -85,11 +85,11 @@ class FamilyTab(QStackedWidget):
 
 
 def look_at(page: ModelPage, index: int) -> None:
-    """Have the view of the nearest examples, if there is one, look at this sample."""
+    """Have the view of the nearest examples, if there is one, look at this sample (from 0)."""
     card = page.pictures.cards.get("nearest")
     if card is None or "sample" not in card.form.rows:
         return
     if page.pictures.current is card:
-        card.turn({"sample": index})
+        card.turn({"sample": index + 1})
     else:
-        card.form.show_values({"sample": index})
+        card.form.show_values({"sample": index + 1})

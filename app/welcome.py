@@ -19,7 +19,7 @@ class Welcome(QWidget):
         steps = QLabel(
             _(
                 "One click trains it on the data that is here already. You can watch it learn, "
-                "stop it at any moment, look inside, and write with it."
+                "stop it at any moment, look inside, and play with it."
             )
         )
         steps.setWordWrap(True)

@@ -4,6 +4,7 @@
     python -m engine train lstm --data names --seconds 60
     python -m engine sample RUN --set temperature=0.7
     python -m engine sample RUN --set count=64 --out digits.png
+    python -m engine sample RUN --set seconds=3 --out speech.wav
     python -m engine export RUN --what film --out digits.gif
     python -m engine download mnist
 
@@ -279,7 +280,7 @@ def open_run(options: argparse.Namespace) -> tuple[Store, Run, Model]:
 
 
 def command_sample(options: argparse.Namespace, output: Output) -> int:
-    """Draw a sample from a saved run; pictures go to a file."""
+    """Draw a sample from a saved run; pictures and sounds go to a file."""
     from engine import export
     from engine.learner import TorchRandom
 
@@ -411,7 +412,9 @@ def parser() -> argparse.ArgumentParser:
     sample = add("sample", command_sample)
     sample.add_argument("run", metavar="RUN", help="a run's name or folder")
     sample.add_argument("--seed", type=int)
-    sample.add_argument("--out", type=Path, help="the file to write: .png, .npz (numbers), .txt")
+    sample.add_argument(
+        "--out", type=Path, help="the file to write: .png, .wav, .npz (numbers), .txt"
+    )
     for command in (train, sample):
         command.add_argument(
             "--set", action="append", default=[], metavar="KNOB=VALUE", help="may be repeated"

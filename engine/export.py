@@ -2,9 +2,9 @@
 
 A file is written beside its place and then put there in one rename, so that what is there
 is whole. Whatever another program may want to know of it stands inside: a PNG has the
-settings as text chunks, the weights (safetensors) have them as metadata. Reading weights back
-runs no code of theirs: the metadata is JSON, and its settings go through the same checks as
-those that a person types.
+settings as text chunks, a WAV as its comment, the weights (safetensors) as metadata.
+Reading weights back runs no code of theirs: the metadata is JSON, and its settings go
+through the same checks as those that a person types.
 """
 
 import contextlib
@@ -30,8 +30,21 @@ from engine.data import catalogue
 from engine.events import Progress
 from engine.family import Model, Trained, View
 from engine.learner import TorchRandom, settings_of
-from engine.music import write_wav
-from engine.payloads import Array, Film, Images, Panels, Payload, Plane, Sound, Text, Tokens
+from engine.music import SOFTWARE, write_wav
+from engine.payloads import (
+    Array,
+    Film,
+    Images,
+    Panels,
+    Payload,
+    Pixels,
+    Plane,
+    Raster,
+    Sheet,
+    Sound,
+    Text,
+    Tokens,
+)
 from engine.phrases import N_, PlaygroundError
 from engine.store import KINDS, Run, RunError
 
@@ -41,7 +54,10 @@ FRAMES = 60
 FRAME_SECONDS = 0.15
 HOLD_SECONDS = 2.0
 GAP = 2
+UNDRAWN = 128  # the grey of what is not there yet
 TWICE = 2  # what is drawn is drawn so many times as large and then made smaller, for soft edges
+
+_RECORDS = ("net", "train", "sample")  # what `about` has as JSON
 
 Work: TypeAlias = Generator[Progress | None, None, Path]
 Colour: TypeAlias = tuple[int, int, int]
@@ -97,7 +113,9 @@ DENOISING = Export(
     N_("How a sample comes about, as a GIF."),
 )
 TEXT = Export("text", N_("Text"), ".txt", N_("The newest sample as a text file."))
-SOUND = Export("sound", N_("Sound"), ".wav", N_("The newest sample as a WAV file."))
+SOUND = Export(
+    "sound", N_("Sound"), ".wav", N_("The newest sample as a WAV file, with all settings inside.")
+)
 WEIGHTS = Export(
     "weights",
     N_("Weights"),
@@ -195,10 +213,10 @@ def drawn_sample(trained: Trained, knobs: Any) -> Generator[None, None, Payload]
 
 
 def about(source: Source) -> dict[str, str]:
-    """What a picture says of itself; records of settings as JSON."""
+    """What a picture or a sound says of itself; the records of settings are JSON."""
     run = source.run
     return {
-        "Software": "Generative Playground",
+        "Software": SOFTWARE,
         "model": run.model,
         "data": run.data,
         "step": str(source.step),
@@ -263,7 +281,7 @@ def write_sample(path: Path, sample: Payload, about: Mapping[str, str] | None = 
     """Write a sample in the way that fits it: a PNG, a text, a WAV.
 
     A name that ends in ``.npz`` gets the numbers as they are: pixels of pictures (n, height,
-    width, channels) with their seeds, or points (n, 2).
+    width, channels) with their seeds, points (n, 2), or samples of a sound (n,) with their rate.
     """
     if path.suffix == ".npz":
         arrays = _arrays(sample)
@@ -273,9 +291,11 @@ def write_sample(path: Path, sample: Payload, about: Mapping[str, str] | None = 
         with replacing(path) as part:
             part.write_bytes(sample.text.encode() or b"\n")
     elif isinstance(sample, Sound):
-        with replacing(path):
-            pass
-        write_wav(path, sample)
+        told = None if about is None else _decoded(about)
+        if told and not sample.title:
+            sample = dataclasses.replace(sample, title=f"{told['model']}, {told['data']}")
+        with replacing(path) as part:
+            write_wav(part, sample, told)
     else:
         picture = drawn(sample, PICTURE)
         inside = PngImagePlugin.PngInfo()
@@ -283,6 +303,11 @@ def write_sample(path: Path, sample: Payload, about: Mapping[str, str] | None = 
             inside.add_text(name, value)  # as iTXt where it is not Latin-1
         with replacing(path) as part:
             picture.save(part, format="PNG", pnginfo=inside)
+
+
+def _decoded(about: Mapping[str, str]) -> dict[str, Any]:
+    """What `about` gave, with its records as records."""
+    return {name: json.loads(value) if name in _RECORDS else value for name, value in about.items()}
 
 
 def suffix_of(sample: Payload) -> str:
@@ -298,7 +323,9 @@ def _arrays(sample: Payload) -> dict[str, Any]:
     if isinstance(sample, Plane):
         strong = [dots.points for dots in sample.dots if dots.tone == "strong"]
         return {"points": np.concatenate(strong) if strong else np.empty((0, 2), np.float32)}
-    raise PlaygroundError(N_("only pictures and points can be written as .npz"))
+    if isinstance(sample, Sound):
+        return {"samples": sample.samples, "rate": np.array(sample.rate)}
+    raise PlaygroundError(N_("only pictures, points and sounds can be written as .npz"))
 
 
 # --- weights
@@ -484,6 +511,8 @@ def sample_film(source: Source) -> Generator[Progress | None, None, Film]:
     for payload in view.make(trained, knobs):
         newest = payload or newest
         yield None
+    if isinstance(newest, Raster):
+        newest = raster_film(newest)
     if not isinstance(newest, Film) or not newest.frames:
         raise PlaygroundError(N_("there is nothing to export: the film is empty"))
     return newest
@@ -496,6 +525,26 @@ def film_frames(film: Film) -> Generator[Progress | None, None, list[Image.Image
         frames.append(drawn(frame, FRAME))
         yield Progress(number, 0.0, (number + 1) / len(kept))
     return frames
+
+
+def raster_film(raster: Raster) -> Film:
+    """A picture as it comes about, token by token."""
+    draws = [
+        *range(0, raster.tokens.size, max(1, raster.tokens.size // FRAMES)),
+        raster.tokens.size,
+    ]
+    frames = tuple(Images(raster_pixels(raster, done)[None]) for done in draws)
+    return Film(frames, tuple(f"{done} / {raster.tokens.size}" for done in draws))
+
+
+def raster_pixels(raster: Raster, done: int) -> Pixels:
+    """(height, width, 1 or 3): the picture after so many draws; grey where nothing is yet."""
+    rows, columns, channels = raster.tokens.shape
+    side = raster.palette.shape[1]
+    points = raster.palette[raster.tokens.reshape(-1)]
+    points[done:] = UNDRAWN
+    cut = points.reshape(rows, columns, channels, side, side).transpose(0, 3, 1, 4, 2)
+    return cut.reshape(rows * side, columns * side, channels)
 
 
 def _thinned(values: Sequence[Any], most: int = FRAMES) -> list[Any]:
@@ -553,6 +602,10 @@ def drawn(payload: Any, size: int) -> Image.Image:
     match payload:
         case Images():
             return _grid(payload, size)
+        case Raster():
+            return _grid(Images(raster_pixels(payload, payload.tokens.size)[None]), size)
+        case Sheet():
+            return _grid(Images(payload.pixels[None]), size)
         case Plane():
             return _plane(payload, min(size, 640))
         case Panels():

@@ -144,6 +144,8 @@ class Trained:
 
     sample: the newest payload that the live sampler made, or None.
     companions: other models that have a run, by key (see `View.companions`).
+    kept: steps of which the weights were kept, and then: ``then(step)`` gives the model as it
+        was at one of them; ``None`` where there is no run.
     """
 
     module: Any
@@ -154,6 +156,8 @@ class Trained:
     model: Model
     sample: Payload | None = None
     companions: Mapping[str, Trained] = field(default_factory=dict)
+    kept: tuple[int, ...] = ()
+    then: Callable[[int], Trained] | None = None
 
 
 @dataclass(frozen=True)
@@ -224,7 +228,7 @@ class Preset:
 class Model:
     """One trainable model.
 
-    accepts: the kind of data it learns from ("text", "images", "points").
+    accepts: the kind of data it learns from ("text", "images", "points", "sound").
     data: key of the data set that is chosen at the start.
     build: ``build(net, data)`` gives the module; random numbers come from torch's global state.
     optimise: ``optimise(module, train)`` gives the optimisers that step together, by name. A

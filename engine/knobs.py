@@ -13,9 +13,10 @@ from typing import Any, Literal, TypeVar
 
 from engine.phrases import N_, Phrase, PlaygroundError
 
-Kind = Literal["int", "float", "bool", "choice", "text", "numbers", "picture"]
-"""Of the last two: "numbers" is a tuple of numbers, mostly set by picking or dragging;
-"picture" the path of an image file, or a ``data:image/png;base64,...`` address, or empty."""
+Kind = Literal["int", "float", "bool", "choice", "text", "numbers", "picture", "sound"]
+"""Of the last three: "numbers" is a tuple of numbers, mostly set by picking or dragging;
+"picture" the path of an image file, or a ``data:image/png;base64,...`` address, or empty;
+"sound" the path of a sound file, or empty."""
 T = TypeVar("T")
 
 
@@ -49,6 +50,8 @@ class Knob:
                 return N_("numbers with commas between them, or nothing")
             case "picture":
                 return N_("the path of an image, a drawing, or nothing")
+            case "sound":
+                return N_("the path of a sound file, or nothing")
             case "int":
                 return N_("a whole number from {low} to {high}", low=self.low, high=self.high)
             case "float":
@@ -61,7 +64,7 @@ class Knob:
                 return value
             case "choice" if value in self.choices:
                 return value
-            case "text" | "picture" if isinstance(value, str):
+            case "text" | "picture" | "sound" if isinstance(value, str):
                 return value
             case "numbers" if isinstance(value, list | tuple):
                 if all(
@@ -132,13 +135,13 @@ def knob(
     help: str = "",
     live: bool = False,
     advanced: bool = False,
-    picture: bool = False,
+    file: Literal["picture", "sound"] | None = None,
 ) -> Any:
     """Declare a field of a knobs dataclass.
 
     `live` knobs take effect at the next step of a running training; the others
     restart it. `advanced` knobs are folded away. Numbers need both bounds. A default of ()
-    makes a knob of the kind "numbers", and `picture` one of the kind "picture".
+    makes a knob of the kind "numbers", and `file` one of that kind.
     """
     options = tuple(choices)
     kind: Kind
@@ -152,8 +155,8 @@ def knob(
         kind = "float"
     elif isinstance(default, tuple):
         kind = "numbers"
-    elif picture:
-        kind = "picture"
+    elif file is not None:
+        kind = file
     else:
         kind = "text"
     if kind in ("int", "float") and (low is None or high is None):

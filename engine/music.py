@@ -12,9 +12,11 @@ is left. A note sounds as a sum of harmonics that die away, like a plucked strin
 s(t) = e(t) sum_k k^-1.5 sin(2 pi k f t).  ABC: https://abcnotation.com/wiki/abc:standard
 """
 
+import json
 import logging
 import os
 import re
+import struct
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ MOST_MEASURES = 64
 MOST_SECONDS = 90.0
 FEWEST_NOTES = 4
 RATE = 22_050
+SOFTWARE = "Generative Playground"
 
 _FIELD = re.compile(r"^([A-Za-z]):\s*(.*?)\s*$")
 _METRE = re.compile(r"C\|?|([1-9]\d?)/([248]|16)")
@@ -355,18 +358,22 @@ def midi(tune: Tune) -> bytes:
     return bytes(music21.midi.translate.streamToMidiFile(part).writestr())
 
 
-def write_wav(path: Path, sound: Sound) -> None:
+def write_wav(path: Path, sound: Sound, about: Mapping[str, Any] | None = None) -> None:
     """Write `sound` as 16-bit WAV; the file is there whole or not at all.
 
+    about: what it was made with, plain values for JSON; without, what the sound says itself.
+    It stands in the file as its comment, beside a title and the name of this program.
     Raises `PlaygroundError` where it cannot be written.
     """
     import soundfile
 
+    comment = sound.settings if about is None else json.dumps(about, separators=(",", ":"))
     handle = None
     try:
         handle, name = tempfile.mkstemp(prefix=".part-", suffix=".wav", dir=path.parent)
         os.close(handle)
         soundfile.write(name, sound.samples, sound.rate, subtype="PCM_16", format="WAV")
+        _add_info(Path(name), str(sound.title), comment)
         os.replace(name, path)
     except (OSError, soundfile.SoundFileError) as error:
         if handle is not None:
@@ -374,3 +381,23 @@ def write_wav(path: Path, sound: Sound) -> None:
         raise PlaygroundError(
             N_("cannot write {path}: {error}", path=str(path), error=str(error))
         ) from error
+
+
+def _add_info(path: Path, title: str, comment: str) -> None:
+    """Add a chunk LIST INFO to the WAV at `path`: title, comment and software.
+
+    The library would do it too, but drops everything where one text is longer than 2 kB.
+    """
+    texts = {b"INAM": title, b"ISFT": SOFTWARE, b"ICMT": comment}
+    inside = [_chunk(name, text.encode() + b"\0") for name, text in texts.items() if text]
+    with path.open("r+b") as file:
+        file.seek(0, os.SEEK_END)
+        file.write(_chunk(b"LIST", b"".join([b"INFO", *inside])))
+        size = file.tell() - 8
+        file.seek(4)
+        file.write(struct.pack("<I", size))
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk as RIFF has it: name, length, content, and a zero where that is of odd length."""
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)

@@ -148,6 +148,14 @@ class Sound:
 
     samples: (n,) in [-1, 1]; rate: samples a second.
     midi: the same as a standard MIDI file, where there is one.
+    piece: payloads of the same number (but 0) are one sound that grows: the later begins with
+        what the earlier had. expected: samples it will have in the end; 0: it is all there.
+    per_second: samples that were made in a second, where it was made just now.
+    given: the first so many samples were given, not made.
+    spectrogram: whether the spectrogram is to be drawn below the waveform.
+    next: (v,) probabilities of the next sample's values, and levels: (v,) those values in
+        [-1, 1] in rising order; None where there is no such thing.
+    settings: what it was made with, as JSON; written into a file's metadata.
     """
 
     samples: Array
@@ -155,6 +163,14 @@ class Sound:
     title: str = ""
     midi: bytes = b""
     caption: str = ""
+    piece: int = 0
+    expected: int = 0
+    per_second: float = 0.0
+    given: int = 0
+    spectrogram: bool = False
+    next: Array | None = None
+    levels: Array | None = None
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +203,52 @@ class Images:
     caption: str = ""
     pick_titles: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """A picture made one token after the other, with what the model thought at each.
+
+    The order is row by row, in a row column by column, at a place channel by channel; draw
+    number `(row * columns + column) * channels + channel`.
+
+    tokens: (rows, columns, channels) of the finished picture, each 0 to v - 1.
+    palette: (v, p, p) uint8, how each token looks in its channel (p = 1: one point).
+    probabilities: (rows * columns * channels, v), of each draw, at the temperature in use.
+    names: (v,) of the tokens, or () for their numbers.
+    given: (g,) numbers of the draws that were not drawn but given with the picture.
+    turns: name of a knob of the kind "numbers" that holds number of a draw, token, number,
+        token, ...: what a hand has put there. turned: what it holds now.
+    start: number of draws that are shown done at first; -1: all.
+    """
+
+    tokens: NDArray[np.int64]
+    palette: Pixels
+    probabilities: Array
+    title: str = ""
+    names: tuple[str, ...] = ()
+    given: tuple[int, ...] = ()
+    turns: str = ""
+    turned: tuple[int, ...] = ()
+    start: int = -1
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A picture on which parts are rubbed out with a brush.
+
+    pixels: (height, width, 1 or 3) uint8. cell: points a side of what the brush takes at once.
+    erased: numbers `row * columns + column` of the cells that are rubbed out now.
+    turns: name of the knob of the kind "numbers" that holds them.
+    """
+
+    pixels: Pixels
+    erased: tuple[int, ...] = ()
+    turns: str = ""
+    cell: int = 1
+    title: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +337,19 @@ class Film:
 
 
 Payload: TypeAlias = (
-    Text | Tokens | Heatmap | Heatmaps | Curve | Bars | Sound | Images | Plane | Panels | Film
+    Text
+    | Tokens
+    | Heatmap
+    | Heatmaps
+    | Curve
+    | Bars
+    | Sound
+    | Images
+    | Raster
+    | Sheet
+    | Plane
+    | Panels
+    | Film
 )
 PAYLOADS: tuple[type[Any], ...] = (
     Text,
@@ -286,6 +360,8 @@ PAYLOADS: tuple[type[Any], ...] = (
     Bars,
     Sound,
     Images,
+    Raster,
+    Sheet,
     Plane,
     Panels,
     Film,

@@ -98,3 +98,26 @@ def draw(probabilities: NDArray[np.float64], keep: NDArray[np.bool_], u: float) 
     cumulative = np.cumsum(np.where(keep, probabilities, 0.0))
     index = int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))
     return min(index, int(np.flatnonzero(keep)[-1]))
+
+
+def allowed_rows(
+    probabilities: NDArray[np.float64], top_k: int, top_p: float
+) -> NDArray[np.bool_] | None:
+    """`allowed` for each row of `probabilities` (rows, n); None where all are left in."""
+    if top_k == 0 and top_p >= 1.0:
+        return None
+    return np.stack([allowed(row, top_k, top_p) for row in probabilities])
+
+
+def draw_rows(
+    probabilities: NDArray[np.float64],
+    keep: NDArray[np.bool_] | None,
+    numbers: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """`draw` for each row of `probabilities` (rows, n), with a uniform number (rows,) each."""
+    left = probabilities if keep is None else np.where(keep, probabilities, 0.0)
+    cumulative = np.cumsum(left, axis=-1)
+    index = (cumulative <= (numbers * cumulative[:, -1])[:, None]).sum(-1)
+    last = left.shape[-1] - 1
+    kept = last if keep is None else last - keep[:, ::-1].argmax(-1)
+    return np.asarray(np.minimum(index, kept))

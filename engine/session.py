@@ -695,7 +695,11 @@ class Session:
         wanted = tuple(key for key in view.companions if key != self.model.key)
         companions = self.playground.companions(wanted) if wanted else {}
         # A sample that was asked for is what one looks into; without, the live one.
-        return as_trained(self._need_learner(), self.drawn or self.live, companions)
+        trained = as_trained(self._need_learner(), self.drawn or self.live, companions)
+        folder = self._snapshot_folder()
+        return dataclasses.replace(
+            trained, kept=self._snapshots, then=lambda step: as_it_was(trained, folder, step)
+        )
 
     def _draw(self, job: Job, view: View, knobs: Any, trained: Trained) -> Work:
         for payload in view.make(trained, knobs):

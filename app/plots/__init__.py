@@ -32,6 +32,8 @@ from engine.payloads import (
     Images,
     Panels,
     Plane,
+    Raster,
+    Sheet,
     Sound,
     Text,
     Tokens,
@@ -53,6 +55,20 @@ __all__ = [
     "TokenChips",
 ]
 
+
+def _raster() -> QWidget:
+    # Not above: what is special builds on the pictures, and is imported after them.
+    from app.special.raster import RasterWidget
+
+    return RasterWidget()
+
+
+def _sheet() -> QWidget:
+    from app.special.sheet import SheetWidget
+
+    return SheetWidget()
+
+
 WIDGETS: dict[type[Any], Callable[[], QWidget]] = {
     Text: TextWidget,
     Tokens: TokenChips,
@@ -65,4 +81,6 @@ WIDGETS: dict[type[Any], Callable[[], QWidget]] = {
     Images: ImagesWidget,
     Panels: PanelsWidget,
     Plane: PlaneWidget,
+    Raster: _raster,
+    Sheet: _sheet,
 }

@@ -29,6 +29,8 @@ from engine.payloads import (
     Panels,
     Pixels,
     Plane,
+    Raster,
+    Sheet,
     Sound,
     Text,
     Tokens,
@@ -104,6 +106,7 @@ def examples() -> tuple[tuple[Any, ...], QWidget]:
         Bars(tuple("etaoi"), (40.1, 30.25, 20.0, 8.123, 1.5), "probability", "next", "%"),
         Sound(tone, 8000, title="A3", midi=b"MThd"),
         *pictured(rng),
+        *drawn_point_by_point(rng),
     )
     curves = LossCurves()
     steps = np.arange(20000)
@@ -219,6 +222,58 @@ def pictured(rng: np.random.Generator) -> tuple[Any, ...]:
         Panels((latent, one), weights=(2, 1), caption="Drag the ring."),
         Panels((latents, one, manifold, plane), caption="Four of them."),
         film,
+    )
+
+
+def drawn_point_by_point(rng: np.random.Generator) -> tuple[Any, ...]:
+    """Pictures one token after the other, and one that is rubbed out in part."""
+
+    def raster(tokens: Any, palette: Pixels, sure: float, **more: Any) -> Raster:
+        """`sure`: how much likelier what came was than each that did not."""
+        away = np.abs(np.arange(len(palette)) - tokens.reshape(-1, 1)) / len(palette)
+        scores = -sure * away + rng.normal(0, 1.0, away.shape)
+        shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+        return Raster(tokens.astype(np.int64), palette, shares.astype(np.float32), **more)
+
+    grey = digit(2.1)
+    ink = (grey > 100).astype(np.int64)
+    squares = ink.reshape(14, 2, 14, 2).transpose(0, 2, 1, 3).reshape(14, 14, 4)
+    patches = (np.arange(16)[:, None] >> np.arange(3, -1, -1) & 1).reshape(16, 2, 2)
+    binary = raster(
+        ink,
+        np.array([0, 255], np.uint8).reshape(2, 1, 1),
+        9.0,
+        names=("black", "white"),
+        given=tuple(range(28 * 8)),
+        turns="hand",
+        turned=(300, 1, 301, 1),
+        start=420,
+        caption="A click on a token puts it there.",
+    )
+    fours = raster(
+        (squares @ [8, 4, 2, 1])[..., None],
+        (255 * patches).astype(np.uint8),
+        30.0,
+        turns="hand",
+        start=100,
+    )
+    shades = np.arange(256, dtype=np.uint8).reshape(256, 1, 1)
+    colours = np.concatenate((grey, grey // 2, 255 - grey), -1)
+    sheet = Sheet(
+        grey,
+        tuple(28 * row + column for row in range(14, 28) for column in range(28)),
+        turns="erased",
+        caption="Rub out what is to be drawn anew.",
+    )
+    wall = Images(np.stack([digit(0.2 * i) for i in range(12)]), caption="Completions.")
+    return (
+        binary,
+        fours,
+        raster(grey, shades, 60.0, title="Shades", turns="hand", start=400),
+        raster(colours, shades, 60.0, title="Colours", turns="hand", start=1201),
+        sheet,
+        Panels((sheet, wall), weights=(1, 2), caption="Rubbed out, and drawn anew."),
+        Panels((binary, wall), weights=(2, 1)),
     )
 
 

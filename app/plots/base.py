@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.elided import Elided
 from app.i18n import _
 from app.theme import theme
 
@@ -27,7 +28,7 @@ P = TypeVar("P")
 class Footer(QWidget):
     """The line below a picture: its caption, or what is under the mouse.
 
-    wrap: a caption that is too long goes on in another line; without, it is cut off,
+    wrap: a caption that is too long goes on in another line; without, it ends in dots,
     and the rest is in the tool tip.
     elsewhere: the line of a picture that this one is a part of; without a caption of its
     own this line is left out, and what is under the mouse is read out there.
@@ -38,7 +39,7 @@ class Footer(QWidget):
         self._wrap = wrap
         self._others: tuple[str, ...] = ()
         self.elsewhere: Footer | None = None
-        self._caption = QLabel()
+        self._caption = QLabel() if wrap else Elided()
         self._caption.setWordWrap(wrap)
         self._caption.setProperty("role", "faint")
         self._readout = QLabel()
@@ -109,13 +110,18 @@ class Footer(QWidget):
 
 
 class PayloadWidget(QWidget, Generic[P]):
-    """Keeps the newest payload and draws it when it can be seen."""
+    """Keeps the newest payload and draws it when it can be seen.
+
+    wraps: whether its caption may take more than a line.
+    """
+
+    wraps = True
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.payload: P | None = None
         self._stale = False
-        self.footer = Footer()
+        self.footer = Footer(self.wraps)
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(4)

@@ -6,17 +6,21 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QWidget,
 )
 
+from app.elided import Elided
 from app.i18n import _
-from app.plots.axes import LabelAxis, colour_axes, colour_axis
+from app.plots.axes import LOW, Axis, LabelAxis, colour_axes, colour_axis
 from app.plots.base import PayloadWidget, number
 from app.plots.labels import quoted
 from app.theme import theme
 from engine.payloads import Heatmap
+
+BAR_AXIS = 45  # pixels, of the numbers beside the colours
 
 
 def readout_of(picture: Heatmap, row: int, column: int) -> str:
@@ -83,12 +87,25 @@ class HeatmapWidget(PayloadWidget[Heatmap]):
         self.image = pg.ImageItem(axisOrder="row-major")
         self.plot.addItem(self.image)
         self.bar = pg.ColorBarItem(interactive=False, width=14, colorMap=None)
+        self._name_bar()
         self.bar.setImageItem(self.image, insert_in=self.plot)
         self.view.scene().sigMouseMoved.connect(self._moved)
         self.view.scene().sigMouseClicked.connect(self._clicked)
+        self.title = Elided()
+        self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.body.addWidget(self.title)
         self.body.addWidget(self.view, 1)
         self.body.addWidget(self.footer)
         self.recolour()
+
+    def _name_bar(self) -> None:
+        """An axis beside the colours whose title is never longer than it."""
+        axis = Axis("right")
+        self.bar.setAxisItems({"right": axis})
+        self.bar.axis = axis
+        axis.setWidth(BAR_AXIS)
+        axis.setZValue(0.5)
+        axis.unlinkFromView()
 
     def draw(self, payload: Heatmap) -> None:
         """New values in the same picture; the zoom stays while the shape does."""
@@ -110,11 +127,18 @@ class HeatmapWidget(PayloadWidget[Heatmap]):
         self.plot.getAxis("bottom").set_labels(payload.columns, columns)
         self.plot.setLabel("left", _(payload.y_title))
         self.plot.setLabel("bottom", _(payload.x_title))
-        self.plot.setTitle(_(payload.title) or None, size="10pt", color=theme().palette.text)
+        self.title.setText(_(payload.title))
+        self.title.setToolTip(_(payload.title))
+        self.title.setVisible(bool(payload.title))
         self.footer.set_caption(_(payload.caption))
         if self._shape != (rows, columns):
             self._shape = (rows, columns)
             self.reset_zoom()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """There may be room for a title now, or no more."""
+        super().resizeEvent(event)
+        self.plot.getAxis("bottom").set_roomy(self.height() >= LOW)
 
     def reset_zoom(self) -> None:
         """All rows and columns."""

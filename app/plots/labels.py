@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -103,13 +104,44 @@ def fitting(widths: Sequence[float], cell: float) -> list[int]:
 
 
 class Key(QWidget):
-    """The legend: a dot and a name for each class, in a line; what does not fit is left out."""
+    """The legend: a dot and a name for each class, in a line; what does not fit is left out.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    lines: so many at most, where one is not enough.
+    """
+
+    def __init__(self, lines: int = 1, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.entries: list[tuple[str, QColor, bool]] = []
+        self._most = lines
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(self.fontMetrics().height() + 4)
+        self.setFixedHeight(self.line)
+
+    @property
+    def line(self) -> int:
+        """The height of a line."""
+        return self.fontMetrics().height() + 4
+
+    def places(self) -> list[QPoint]:
+        """Where each entry that fits begins."""
+        found, left, top = [], 2, 0
+        for name, _colour, _hollow in self.entries:
+            wide = 14 + self.fontMetrics().horizontalAdvance(name)
+            if left > 2 and left + wide > self.width() and top + self.line < self._most * self.line:
+                left, top = 2, top + self.line
+            if left + wide > self.width():
+                break
+            found.append(QPoint(left, top))
+            left += wide + 11
+        return found
+
+    def _fit(self) -> None:
+        places = self.places()
+        self.setFixedHeight(self.line + (places[-1].y() if places else 0))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Another width may need another number of lines."""
+        super().resizeEvent(event)
+        self._fit()
 
     def show_entries(self, entries: list[tuple[str, QColor, bool]]) -> None:
         """Name these: (name, colour, hollow)."""
@@ -117,20 +149,16 @@ class Key(QWidget):
             self.entries = entries
             self.setToolTip("\n".join(name for name, _colour, _hollow in entries))
             self.setAccessibleName(", ".join(name for name, _colour, _hollow in entries))
+            self._fit()
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """● name  ● name …"""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        metrics, middle = self.fontMetrics(), self.height() / 2
-        left = 2.0
-        for name, colour, hollow in self.entries:
-            wide = metrics.horizontalAdvance(name)
-            if left + 14 + wide > self.width():
-                painter.setPen(QColor(theme().palette.faint))
-                painter.drawText(QPointF(left, middle + metrics.ascent() / 2 - 1), "…")
-                break
+        metrics, places = self.fontMetrics(), self.places()
+        for (name, colour, hollow), place in zip(self.entries, places, strict=False):
+            left, middle = place.x(), place.y() + self.line / 2
             if hollow:
                 painter.setPen(QPen(colour, 2.5))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -140,7 +168,12 @@ class Key(QWidget):
                 painter.setBrush(colour)
                 painter.drawEllipse(QPointF(left + 5, middle), 4.2, 4.2)
             painter.setPen(QColor(theme().palette.faint))
-            box = QRectF(left + 13, 0, wide + 2, self.height())
+            box = QRectF(left + 13, place.y(), metrics.horizontalAdvance(name) + 2, self.line)
             painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, name)
-            left += 13 + wide + 12
+        if len(places) < len(self.entries):
+            last = self.entries[len(places) - 1][0] if places else ""
+            left = places[-1].x() + 25 + metrics.horizontalAdvance(last) if places else 2
+            painter.setPen(QColor(theme().palette.faint))
+            foot = self.height() - self.line / 2 + metrics.ascent() / 2 - 1
+            painter.drawText(QPointF(min(left, self.width() - 14), foot), "…")
         painter.end()

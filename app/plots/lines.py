@@ -8,31 +8,31 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QWidget,
 )
 
 from app.i18n import _
-from app.plots.axes import colour_axes
+from app.plots.axes import LOW, Axis, colour_axes
 from app.plots.base import PayloadWidget, number
-from app.theme import blend, theme
+from app.plots.labels import Key
+from app.theme import theme
 from engine.payloads import Curve
 
 Numbers = NDArray[np.float64]
 
 
 class LinesPlot(pg.PlotWidget):  # type: ignore[misc]
-    """What `Curve` and `LossCurves` have in common: lines, a legend, a line under the mouse."""
+    """What `Curve` and `LossCurves` have in common: lines, and one under the mouse."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(axisItems={side: Axis(side) for side in ("left", "bottom")})
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.plotItem.setMenuEnabled(False)
         self.plotItem.hideButtons()
         self.plotItem.showGrid(y=True, alpha=0.16)
-        self.legend = self.plotItem.addLegend(offset=(-8, 6), labelTextSize="9pt")
-        self.legend.setZValue(50)
         self.cursor_line = pg.InfiniteLine(angle=90, movable=False)
         self.cursor_line.hide()
         self.addItem(self.cursor_line, ignoreBounds=True)
@@ -45,21 +45,13 @@ class LinesPlot(pg.PlotWidget):  # type: ignore[misc]
         self.setBackground(palette.panel)
         colour_axes(self.plotItem)
         self.cursor_line.setPen(pg.mkPen(palette.faint, width=1))
-        ground = blend(palette.panel, palette.background, 0.8)
-        ground.setAlpha(200)  # lines behind it are seen
-        self.legend.setBrush(pg.mkBrush(ground))
-        self.legend.setPen(pg.mkPen(palette.border))
-        self.legend.setLabelTextColor(palette.text)
-        for _sample, label in self.legend.items:
-            label.setText(label.text)  # or it keeps the colour it was written in
 
-    def set_legend(self, entries: Sequence[tuple[Any, str]]) -> None:
-        """Name these lines; nothing is built again while the names stay."""
-        if [label.text for _sample, label in self.legend.items] != [name for _, name in entries]:
-            self.legend.clear()
-            self.legend.setColumnCount(1 if len(entries) <= 2 else 2)  # low plots have no room
-            for item, name in entries:
-                self.legend.addItem(item, name)
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """There may be room for a title now, or no more."""
+        super().resizeEvent(event)
+        item = getattr(self, "plotItem", None)  # the first time there is none yet
+        if item is not None:
+            item.getAxis("bottom").set_roomy(self.height() >= LOW)
 
     def _clicked(self, event: Any) -> None:
         if event.double():
@@ -128,9 +120,11 @@ class CurveWidget(PayloadWidget[Curve]):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plot = LinesPlot()
+        self.key = Key(lines=2)  # above the plot: a legend inside would hide lines
         self.items: list[Any] = []
         self._shown: list[tuple[str, Numbers, Numbers]] = []
         self.plot.scene().sigMouseMoved.connect(self._moved)
+        self.body.addWidget(self.key)
         self.body.addWidget(self.plot, 1)
         self.body.addWidget(self.footer)
 
@@ -152,9 +146,10 @@ class CurveWidget(PayloadWidget[Curve]):
             self._shown.append((_(line.name), x, y))
         self.plot.setLabel("bottom", _(payload.x_title))
         self.plot.setLabel("left", _(payload.y_title))
-        names = [name for name, _x, _y in self._shown]
-        self.plot.set_legend(list(zip(self.items, names, strict=True)))
-        self.plot.legend.setVisible(len(names) > 1)
+        self.key.setVisible(len(self._shown) > 1)
+        self.key.show_entries(
+            [(name, theme().series(i), False) for i, (name, _x, _y) in enumerate(self._shown)]
+        )
         self.footer.set_caption(_(payload.caption))
 
     def recolour(self) -> None:

@@ -66,7 +66,7 @@ class LossCurves(QWidget):
         self.unit.hide()
         empty = QLabel(_("Press Train to start"))
         empty.setProperty("role", "heading")
-        hint = QLabel(_("The loss appears here, falling if all goes well."))
+        hint = QLabel(_("The curves of the loss appear here."))
         hint.setProperty("role", "faint")
         nothing = QWidget()
         middle = QVBoxLayout(nothing)
@@ -125,7 +125,6 @@ class LossCurves(QWidget):
             self.plot.removeItem(raw)
             self.plot.removeItem(smooth)
         self._series, self._items, self._marks, self._near = {}, {}, [], None
-        self.plot.legend.clear()
         self.plot.plotItem.enableAutoRange()
         self._redraw()
 
@@ -147,7 +146,10 @@ class LossCurves(QWidget):
         factors = list(self._units.values()) or [1.0]
         factor = factors[max(0, self.unit.currentIndex())]
         names = list(self._units) or [_("loss")]
-        self.plot.setLabel("left", _(names[max(0, self.unit.currentIndex())]))
+        # Where there is a choice, the unit stands in its box, and the plot has the room.
+        unit = _(names[max(0, self.unit.currentIndex())])
+        self.plot.setLabel("left", unit)
+        self.plot.showLabel("left", len(names) == 1)
         log = self.log.isChecked()
         self.plot.setLogMode(x=False, y=log)
         self._read = []
@@ -180,15 +182,12 @@ class LossCurves(QWidget):
                 if best is None and len(y) > 1:
                     lowest = int(np.argmin(y))
                     best = float(x[lowest]), float(y[lowest])
-            entries.append((strong, _(name)))
+            entries.append(_(name))
             self._read.append((_(name), x, shown))
-        # More than two would hide a good part of a low plot: they are named above it.
-        self.key.setVisible(len(entries) > 2)
+        self.key.setVisible(bool(entries))
         self.key.show_entries(
-            [(name, theme().series(place), False) for place, (_item, name) in enumerate(entries)]
+            [(name, theme().series(place), False) for place, name in enumerate(entries)]
         )
-        self.plot.set_legend([] if len(entries) > 2 else entries)
-        self.plot.legend.setVisible(len(entries) <= 2)
         self._draw_best(best, log)
         self._draw_marks()
         self.footer.set_caption(self._summary(best))

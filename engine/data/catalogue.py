@@ -24,24 +24,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import music
-from engine.data import bundled, cache, download, folder, images, points
+from engine.data import (
+    bundled,
+    cache,
+    download,
+    folder,
+    images,
+    points,
+    sound,
+    sound_files,
+    sound_sets,
+)
 from engine.data.bundled import folder_of as _folder
 from engine.data.bundled import version_of as _version
 from engine.data.download import Download, File
 from engine.data.images import ImageData
 from engine.data.points import PointData
+from engine.data.sound import SoundData
 from engine.data.text import SHORTEST, VOCABULARY, TextData, Tokenisation, open_text, tokenised
 from engine.events import Progress
 from engine.phrases import N_, Phrase, PlaygroundError
 
-Data: TypeAlias = TextData | ImageData | PointData
+Data: TypeAlias = TextData | ImageData | PointData | SoundData
 Loading: TypeAlias = Generator[Progress, None, Data]
 Documents: TypeAlias = Iterator[str | None]
 """The documents of a collection, and ``None`` at safe points in between."""
 
 KINDS: tuple[Tokenisation, ...] = ("auto", "char", "byte", "bpe")
 FORMS = folder.FORMS
-MARK = "::"  # between a name and the kind of its tokens, or the form of its pictures
+RATES = tuple(sound.RATES)
+MARK = "::"  # between a name and the kind of its tokens, the form of its pictures, or its rate
 LETTERS = "letters"  # the one set that takes a word of one's own: ``letters:WORD``
 
 _SEED = 20_260_501
@@ -92,7 +104,7 @@ def find(key: str) -> DataSet:
     raise PlaygroundError(
         N_(
             "there is no data set {key!r}: there are {known}, or give the path of a text file, "
-            "of a folder of pictures or of a table of points",
+            "of a sound file, of a table of points or of a folder of pictures",
             key=key,
             known=", ".join(entry.key for entry in DATA),
         )
@@ -100,13 +112,13 @@ def find(key: str) -> DataSet:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """A data set or file, and its option: the kind of its tokens or the form of its pictures.
+    """A data set or file, and its option: the kind of tokens, the form of pictures or the rate.
 
     >>> split_name("names"), split_name("novel.txt::bpe"), split_name("photos::32rgb")
     (('names', 'auto'), ('novel.txt', 'bpe'), ('photos', '32rgb'))
     """
     first, mark, last = name.rpartition(MARK)
-    if mark and last in (*KINDS, *FORMS):
+    if mark and last in (*KINDS, *FORMS, *RATES):
         return first, last
     return name, "auto"
 
@@ -118,12 +130,12 @@ def with_option(name: str, option: str) -> str:
 
 
 def with_tokens(name: str, kind: str) -> str:
-    """`name` with its tokens of that kind. What has the form of its pictures has no tokens."""
-    return name if split_name(name)[1] in FORMS else with_option(name, kind)
+    """`name` with its tokens of that kind. What has a form or a rate has no tokens."""
+    return name if split_name(name)[1] in (*FORMS, *RATES) else with_option(name, kind)
 
 
 def kind_of(path: Path | str) -> str:
-    """What `load` would make of a path: "text", "images" (a folder) or "points".
+    """What `load` would make of a path: "text", "images" (a folder), "points" or "sound".
 
     "picture" is a single picture, which is no data set; "" is nothing that can be used.
     """
@@ -133,6 +145,8 @@ def kind_of(path: Path | str) -> str:
         return "images"
     if suffix in points.SUFFIXES:
         return "points"
+    if suffix in sound_files.SUFFIXES:
+        return "sound"
     if suffix in images.SUFFIXES:
         return "picture"
     if suffix in (".txt", ".md"):
@@ -149,10 +163,11 @@ def kind_of(path: Path | str) -> str:
 def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> Loading:
     """Load the data set of that key, or else the file or folder of that path.
 
-    A folder is one of pictures, a .csv, .tsv or .npy file one of points, and every other
-    file a text. The name may say the kind of tokens or the form of pictures (see
-    `split_name`), and the key of the data says it too. The other arguments are those of
-    `open_text`, and only for files. Raises `NeedsDownload` for what has to be fetched.
+    A folder is one of pictures, a .csv, .tsv or .npy file one of points, a .wav, .flac, .ogg
+    and such one of sound, and every other file a text. The name may say the kind of tokens,
+    the form of pictures or the rate of sound (see `split_name`), and the key of the data says
+    it too. The other arguments are those of `open_text`, and only for files. Raises
+    `NeedsDownload` for what has to be fetched.
     """
     bare, option = split_name(name)
     key, colon, word = bare.partition(":")
@@ -165,13 +180,17 @@ def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> L
         entry = find(bare)
         if not is_there(entry):
             raise NeedsDownload(entry)
-        if option in FORMS or entry.kind != "text":
+        if option in (*FORMS, *RATES) or entry.kind != "text":
             _refuse_option(bare, option)
         data = yield from entry.load(option)
     elif bare and path.is_dir():
-        if option in KINDS[1:]:
+        if option in (*KINDS[1:], *RATES):
             _refuse_option(bare, option)
         data = yield from folder.open_folder(path, option)
+    elif kind_of(path) == "sound":
+        if option in (*KINDS[1:], *FORMS):
+            _refuse_option(bare, option)
+        data = yield from sound_files.open_sound(path, option)
     elif kind_of(path) == "points":
         _refuse_option(bare, option)
         data = yield from points.open_points(path)
@@ -180,23 +199,25 @@ def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> L
     else:
         if not (path.name != bare or path.suffix or path.is_file()):
             find(bare)
-        if option in FORMS:
+        if option in (*FORMS, *RATES):
             _refuse_option(bare, option)
         data = yield from open_text(path, cast(Tokenisation, option), vocabulary, shortest)
     return dataclasses.replace(data, key=with_option(str(data.key), option))
 
 
 def _refuse_option(bare: str, option: str) -> None:
-    """Raise unless `option` is none; only texts have tokens, and only folders forms."""
+    """Raise unless `option` is none: texts have tokens, folders forms, and sound files rates."""
     if option != "auto":
         raise PlaygroundError(
             N_(
                 "{name} cannot be had as {option!r}: the kinds of tokens ({kinds}) are for texts, "
-                "and the forms of pictures ({forms}) for folders of pictures",
+                "the forms of pictures ({forms}) for folders of pictures, and the rates ({rates}) "
+                "for sound files",
                 name=bare,
                 option=option,
                 kinds=", ".join(KINDS[1:]),
                 forms=", ".join(FORMS),
+                rates=", ".join(RATES),
             )
         )
 
@@ -224,6 +245,7 @@ def from_json(values: Mapping[str, Any]) -> Data:
         "text": TextData.from_json,
         "images": ImageData.from_json,
         "points": PointData.from_json,
+        "sound": SoundData.from_json,
     }
     if values["kind"] not in kinds:
         raise ValueError(f"there is no data of the kind {values['kind']!r}")
@@ -371,6 +393,13 @@ def _shape(key: str, make: Callable[[], dict[str, Any]]) -> Loading:
     return points.split(key, entry.title, **make(), credit=entry.credit)
 
 
+def _sounds(key: str, make: Callable[[], dict[str, Any]]) -> Loading:
+    """Clips that are computed or come with a package."""
+    entry = find(key)
+    yield _reading(entry, 0)
+    return sound.parted(key, entry.title, sound.RATE, **make(), credit=entry.credit)
+
+
 def _letters(word: str) -> Loading:
     """Points in the letters of `word`."""
     entry = find(LETTERS)
@@ -472,6 +501,7 @@ _CLOTHES = (
     N_("ankle boot"),
 )
 _COMPUTED = N_("computed here, with a fixed seed")
+_CAPTCHA = N_("package captcha by Hsiaoming Yang (BSD)")
 
 DATA: tuple[DataSet, ...] = (
     DataSet(
@@ -628,6 +658,50 @@ DATA: tuple[DataSet, ...] = (
         "points",
         N_("computed here, with a font that comes with Pillow"),
         lambda _option: _shape("letters", points.letters),
+    ),
+    DataSet(
+        "notes",
+        N_("Notes"),
+        N_("The eight notes of a scale on a plucked string, 10 times each."),
+        "sound",
+        _COMPUTED,
+        lambda _option: _sounds("notes", sound_sets.notes),
+    ),
+    DataSet(
+        "chords",
+        N_("Chords"),
+        N_("Six chords of C major, strummed on three strings, 10 times each."),
+        "sound",
+        _COMPUTED,
+        lambda _option: _sounds("chords", sound_sets.chords),
+    ),
+    DataSet(
+        "drums",
+        N_("Drums"),
+        N_("Kick, snare, hi-hat and tom, 10 times each: noise has to be learned as noise."),
+        "sound",
+        _COMPUTED,
+        lambda _option: _sounds("drums", sound_sets.drums),
+    ),
+    DataSet(
+        "spoken-digits",
+        N_("Spoken digits"),
+        N_("The digits 0 to 9, each spoken once and played at five speeds."),
+        "sound",
+        _CAPTCHA,
+        lambda _option: _sounds(
+            "spoken-digits", functools.partial(sound_sets.spoken, sound_sets.DIGITS)
+        ),
+    ),
+    DataSet(
+        "spoken",
+        N_("Spoken letters and digits"),
+        N_("The digits and the English letters, each spoken once and played at five speeds."),
+        "sound",
+        _CAPTCHA,
+        lambda _option: _sounds(
+            "spoken", functools.partial(sound_sets.spoken, sound_sets.LETTERS_AND_DIGITS)
+        ),
     ),
     DataSet(
         "mnist",

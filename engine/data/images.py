@@ -11,7 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,6 @@ class ImageData:
     skipped: tuple[tuple[str, str], ...] = ()
     credit: str = ""
     sha256: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     tally: tuple[int, ...] = ()
     remark: str = ""

@@ -32,6 +32,18 @@ def _gan() -> tuple[Model, ...]:
     return (gan.MODEL, gan_2d.MODEL)
 
 
+def _autoregressive() -> tuple[Model, ...]:
+    from engine.families import diagonal_bilstm, gated_pixelcnn, pixelcnn, row_lstm, wavenet
+
+    return (
+        pixelcnn.MODEL,
+        gated_pixelcnn.MODEL,
+        row_lstm.MODEL,
+        diagonal_bilstm.MODEL,
+        wavenet.MODEL,
+    )
+
+
 def _diffusion() -> tuple[Model, ...]:
     from engine.families import diffusion, diffusion_2d
 
@@ -84,6 +96,16 @@ FAMILIES = (
         ),
         load=_gan,
         lesson="gan",
+    ),
+    Family(
+        key="autoregressive",
+        title=N_("Autoregressive"),
+        summary=N_(
+            "Makes a picture point by point and a sound sample by sample, each from all before it. "
+            "See what each layer may look at, stop at any point, and put in a point of your own."
+        ),
+        load=_autoregressive,
+        lesson="autoregressive",
     ),
     Family(
         key="diffusion",

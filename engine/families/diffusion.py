@@ -23,11 +23,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.data.images import ImageData, picture_of
+from engine.data.images import ImageData
 from engine.family import Descent, Drawing, Model, Preset, Trained, View
 from engine.knobs import changed, knob
 from engine.layers import diffusing, pictures
 from engine.layers.diffusing import DiffusionTrainKnobs, LevelsKnobs, Predict, SamplerKnobs, Step
+from engine.layers.erasing import ErasedKnobs, OfPicture, filled_in, real_picture, rubbed_out
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import with_defaults
 from engine.layers.muon import Muon
@@ -398,31 +399,9 @@ def to_unit(x: Tensor) -> Tensor:
 # --- views
 
 
-@dataclass(frozen=True)
-class OfPicture:
-    """A real picture: one of the held-out ones, or one's own."""
-
-    number: int = knob(
-        0, N_("Picture"), low=0, high=99_999, live=True, help=N_("Which of the held-out pictures.")
-    )
-    picture: str = knob(
-        "",
-        N_("Own picture"),
-        picture=True,
-        live=True,
-        help=N_("A file or a drawing, in the place of a held-out picture."),
-    )
-
-
 def chosen(trained: Trained, knobs: OfPicture) -> Tensor:
     """The picture that `knobs` names, (1, C, H, W) in [-1, 1]."""
-    data = trained.data
-    if knobs.picture:
-        pixels = picture_of(knobs.picture, data.shape)[None]
-    else:
-        pictures.need_pictures(data)
-        pixels = data.held_out[[knobs.number % len(data.held_out)]]
-    return pictures.to_unit(pixels) * 2 - 1
+    return pictures.to_unit(real_picture(trained, knobs)) * 2 - 1
 
 
 def told(trained: Trained, label: int, count: int) -> tuple[Tensor, float]:
@@ -673,14 +652,10 @@ def guidance(trained: Trained, knobs: ScaleKnobs) -> Drawing:
         )
 
 
-REGIONS = (N_("bottom"), N_("top"), N_("left"), N_("right"), N_("middle"))
-
-
 @dataclass(frozen=True)
-class CompleteKnobs(OfPicture):
+class CompleteKnobs(ErasedKnobs):
     """A picture, what is erased of it, and how it is filled in."""
 
-    region: str = knob("bottom", N_("Erased"), choices=REGIONS, live=True)
     count: int = knob(6, N_("Completions"), low=1, high=30, live=True)
     seed: int = knob(1, N_("Seed"), low=0, high=MOST_SEED, live=True)
     steps: int = knob(25, N_("Steps"), low=1, high=100, log=True, live=True)
@@ -702,45 +677,30 @@ class CompleteKnobs(OfPicture):
     )
 
 
-def kept_part(region: str, height: int, width: int) -> Tensor:
-    """1 where a picture is kept and 0 where it is erased, (1, 1, height, width)."""
-    kept = torch.ones(1, 1, height, width)
-    top, left = height // 2, width // 2
-    match region:
-        case "bottom":
-            kept[..., top:, :] = 0
-        case "top":
-            kept[..., :top, :] = 0
-        case "left":
-            kept[..., :left] = 0
-        case "right":
-            kept[..., left:] = 0
-        case _:
-            kept[..., height // 4 : height - height // 4, width // 4 : width - width // 4] = 0
-    return kept
-
-
 @torch.no_grad()
 def complete(trained: Trained, knobs: CompleteKnobs) -> Drawing:
-    """A picture, what is kept of it, and what the model makes of that, in several ways."""
+    """A picture to rub parts of out, and what the model makes of the rest, in several ways."""
     x0 = chosen(trained, knobs)
-    kept = kept_part(knobs.region, *x0.shape[2:])
-    erased = torch.where(kept > 0, x0, torch.zeros(()))
+    erased = rubbed_out(knobs.region, knobs.erased, *x0.shape[2:])
     seeds = range(knobs.seed, knobs.seed + knobs.count)
-    way = diffusing.complete(
-        predictor(trained, *told(trained, knobs.label, knobs.count)),
-        diffusing.schedule(trained.train.schedule),
-        x0.expand(knobs.count, -1, -1, -1),
-        kept,
-        diffusing.path(knobs.steps),
-        diffusing.noise_by_seed(seeds, size_of(trained)),
-        knobs.rounds,
-    )
-    x = yield from finished(way)
-    yield Images(
-        pictures.to_pixels(to_unit(torch.cat([x0, erased, x]))),
-        labels=(N_("the picture"), N_("what is kept"), *(str(seed) for seed in seeds)),
-        caption=N_("The completions are labelled with their seed. What is kept stays as it is."),
+    x = x0[:0]
+    if erased.any():
+        way = diffusing.complete(
+            predictor(trained, *told(trained, knobs.label, knobs.count)),
+            diffusing.schedule(trained.train.schedule),
+            x0.expand(knobs.count, -1, -1, -1),
+            torch.from_numpy(~erased).float()[None, None],
+            diffusing.path(knobs.steps),
+            diffusing.noise_by_seed(seeds, size_of(trained)),
+            knobs.rounds,
+        )
+        x = yield from finished(way)
+    yield filled_in(
+        pictures.to_pixels(to_unit(x0)),
+        erased,
+        pictures.to_pixels(to_unit(x)),
+        seeds,
+        N_("Each completion with its seed. What is kept stays as it is."),
     )
 
 
@@ -864,7 +824,7 @@ MODEL = Model(
         View(
             "complete",
             N_("Complete"),
-            N_("A part of a picture is erased, and the model fills it in."),
+            N_("Rub out a part of a picture, and the model fills it in."),
             complete,
             CompleteKnobs,
         ),

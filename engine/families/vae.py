@@ -465,7 +465,7 @@ class MapKnobs:
 
     x: float = knob(0.0, N_("Across"), low=-6.0, high=6.0, live=True, advanced=True)
     y: float = knob(0.0, N_("Up"), low=-6.0, high=6.0, live=True, advanced=True)
-    own: str = knob("", OWN, picture=True, live=True, help=OWN_HELP)
+    own: str = knob("", OWN, file="picture", live=True, help=OWN_HELP)
     plane: str = knob(
         "principal components",
         N_("Plane"),
@@ -611,7 +611,7 @@ class ReconstructionKnobs:
 
     start: int = knob(0, N_("From number"), low=0, high=HIGHEST, live=True)
     count: int = knob(10, N_("Pictures"), low=1, high=40, live=True)
-    own: str = knob("", OWN, picture=True, live=True, help=OWN_HELP)
+    own: str = knob("", OWN, file="picture", live=True, help=OWN_HELP)
 
 
 @torch.no_grad()
@@ -695,7 +695,7 @@ class PathKnobs:
     a: int = knob(0, N_("From"), low=0, high=HIGHEST, live=True)
     b: int = knob(3, N_("To"), low=0, high=HIGHEST, live=True)
     steps: int = knob(11, N_("Steps"), low=3, high=40, live=True)
-    own: str = knob("", N_("Own picture in place of the first"), picture=True, live=True)
+    own: str = knob("", N_("Own picture in place of the first"), file="picture", live=True)
     show: str = knob(
         "row", N_("Show as"), choices=(N_("row"), N_("film")), live=True, advanced=True
     )
@@ -770,7 +770,7 @@ class CodeKnobs:
         live=True,
         help=N_("Of a held-out picture."),
     )
-    own: str = knob("", OWN, picture=True, live=True, help=OWN_HELP)
+    own: str = knob("", OWN, file="picture", live=True, help=OWN_HELP)
     code: tuple[float, ...] = knob(
         (), N_("Code"), live=True, help=N_("Drag the bars. Empty: the code of the picture.")
     )
@@ -841,7 +841,7 @@ class ArithmeticKnobs:
         help=N_("How often the difference A - B is added at the end of the row."),
     )
     page: int = knob(0, N_("Page"), low=0, high=1000, live=True, help=N_("Of the pictures above."))
-    own: str = knob("", N_("Own picture as target"), picture=True, live=True, help=OWN_HELP)
+    own: str = knob("", N_("Own picture as target"), file="picture", live=True, help=OWN_HELP)
 
 
 WALL = 40

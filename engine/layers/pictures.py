@@ -80,7 +80,7 @@ def need_pictures(data: "ImageData") -> None:
 class NearestKnobs:
     """Which sample."""
 
-    sample: int = knob(0, N_("Sample"), low=0, high=255, live=True)
+    sample: int = knob(1, N_("Sample"), low=1, high=256, live=True)
     count: int = knob(8, N_("Neighbours"), low=1, high=32, live=True)
 
 
@@ -91,7 +91,7 @@ def nearest(trained: Trained, knobs: NearestKnobs) -> Drawing:
     need_pictures(data)
     if not isinstance(trained.sample, Images):
         raise PlaygroundError(N_("there is no sample yet: press Generate first"))
-    place = min(knobs.sample, len(trained.sample.pixels) - 1)
+    place = min(knobs.sample, len(trained.sample.pixels)) - 1
     sample = trained.sample.pixels[place]
     yield None
     flat = data.train.reshape(len(data.train), -1).astype(np.float32)

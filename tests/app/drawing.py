@@ -1,8 +1,9 @@
-"""A family that draws: it learns from small pictures, or points, or a text, and nothing much.
+"""A family that draws: it learns from small pictures, or points, a text or sound, and nothing much.
 
 What the models are told of their data is real; their weights and samplers are toys.
 """
 
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from engine.events import Progress
 from engine.family import Drawing, Family, Model, Trained, View
 from engine.knobs import knob
 from engine.layers.pictures import PictureSampleKnobs
-from engine.payloads import Dots, Images, Plane, Text
+from engine.payloads import Dots, Images, Plane, Sound, Text
 from engine.phrases import N_
 from tests.app import fake
 from tests.engine import small
@@ -27,7 +28,7 @@ from tests.engine import small
 class Near:
     """Which sample to look at."""
 
-    sample: int = knob(0, N_("Sample"), low=0, high=255, live=True)
+    sample: int = knob(1, N_("Sample"), low=1, high=255, live=True)
 
 
 def _pictures(trained: Trained, knobs: PictureSampleKnobs, keep: tuple[int, ...]) -> Drawing:
@@ -41,6 +42,22 @@ def _points(trained: Trained, knobs: PictureSampleKnobs, keep: tuple[int, ...]) 
     yield None
     found = np.random.default_rng(knobs.seed).standard_normal((knobs.count, 2))
     yield Plane((-3.0, 3.0, -3.0, 3.0), (Dots("generated", found.astype(np.float32)),))
+
+
+@dataclass(frozen=True)
+class Length:
+    """How much to play."""
+
+    seconds: float = knob(1.0, N_("Length"), low=0.1, high=60.0, live=True)
+    seed: int = knob(1, N_("Seed"), low=0, high=99, live=True)
+
+
+def _plays(trained: Trained, knobs: Length, keep: tuple[int, ...]) -> Drawing:
+    total = round(knobs.seconds * 8000)
+    samples = np.sin(np.arange(total) / 5).astype(np.float32) * 0.5
+    for made in range(1000, total + 1, 1000):
+        time.sleep(fake.DRAWING_SECONDS)
+        yield Sound(samples[:made], 8000, piece=knobs.seed, expected=total)
 
 
 def _nearest(trained: Trained, knobs: Near) -> Drawing:
@@ -84,6 +101,12 @@ def models() -> tuple[Model, Model, Model]:
     )
 
 
+def playing() -> Family:
+    """One that plays, in a tab of its own."""
+    model = _model("plays", "sound", sampler=_plays, sample=Length, watch=Length(0.5, 90))
+    return Family("playing", N_("Playing"), N_("Plays."), lambda: (model,), "rnn")
+
+
 def families() -> tuple[Family, Family]:
     """Those that draw in one tab, the one that writes in another."""
     draws, dots, writes = models()
@@ -101,11 +124,12 @@ def _load(name: str, *_more: Any) -> Generator[Progress, None, Any]:
         "images": small.image_data,
         "points": small.point_data,
         "text": lambda: small.text_data(small.sentences(400)),
+        "sound": small.sound_data,
     }
     return made[kind]()
 
 
-KINDS = ("images", "points", "text")
+KINDS = ("images", "points", "text", "sound")
 
 
 def install(monkeypatch: Any) -> None:

@@ -121,7 +121,7 @@ class ToyPicks:
 class ToyPicture:
     """A picture of one's own."""
 
-    picture: str = knob("", N_("Picture"), picture=True, live=True)
+    picture: str = knob("", N_("Picture"), file="picture", live=True)
     strength: float = knob(0.5, N_("Strength"), low=0.0, high=1.0, live=True)
 
 

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import own
-from app.datacard import COLOURS, SIZES, DataCard, megabytes, parts_of, skipped_in_words
+from app.datacard import COLOURS, RATES, SIZES, DataCard, megabytes, parts_of, skipped_in_words
 from app.jobs import Strip
 from app.own import Dropped, Folders, choose
 from app.special.pad import PointPad
@@ -22,7 +22,7 @@ from engine.data import cache, catalogue
 from engine.data.catalogue import DataSet
 from engine.data.download import Download, File
 from engine.events import Progress
-from engine.payloads import Images, Plane
+from engine.payloads import Images, Plane, Sound
 from engine.phrases import N_
 from engine.session import Playground
 from tests.engine import small
@@ -40,6 +40,8 @@ def _load(name: str, *_more: Any) -> Generator[Progress, None, Any]:
         return small.text_data(small.sentences(400))
     if base.startswith(("points", "letters")):
         return small.point_data()
+    if base.startswith("sounds"):
+        return small.sound_data(rate=16_000 if form == "16k" else 8000)
     return small.image_data(channels=3 if form.endswith("rgb") else 1)
 
 
@@ -59,6 +61,7 @@ SETS = (
     _entry("pictures", "images"),
     _entry("points", "points"),
     _entry("letters", "points"),
+    _entry("sounds", "sound"),
     _far("pictures-far"),
 )
 
@@ -113,17 +116,23 @@ def facts(card: DataCard) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("kind", "tokens", "draws"),
-    [("text", True, False), ("images", False, False), ("points", False, True)],
+    [
+        ("text", True, False),
+        ("images", False, False),
+        ("points", False, True),
+        ("sound", False, False),
+    ],
 )
 def test_boxes_follow_from_the_kind(made: Made, kind: str, tokens: bool, draws: bool) -> None:
     card = made(kind)
     assert card.token_line.isVisible() == tokens
     assert card.draw_button.isVisible() == draws
     assert not card.form_line.isVisible()  # for own pictures alone
+    assert not card.rate_line.isVisible()  # and this for own sounds
     assert own.open_title(kind).rstrip("…") in card.open_button.toolTip()
 
 
-def test_pictures_and_points_are_seen(made: Made) -> None:
+def test_pictures_points_and_sounds_are_seen(made: Made) -> None:
     card = made("images")
     assert isinstance(card.preview.payload, Images)
     assert card.preview.height() >= 170
@@ -132,6 +141,10 @@ def test_pictures_and_points_are_seen(made: Made) -> None:
     points = made("points")
     assert isinstance(points.preview.payload, Plane)
     assert points.preview.height() >= 170
+    sounds = made("sound")
+    assert isinstance(sounds.preview.payload, Sound)
+    assert sounds.preview.height() >= 200
+    assert facts(sounds)["Rate"] == "8,000 samples a second"
 
 
 def test_own_pictures_have_a_form(qtbot: QtBot, made: Made, tmp_path: Path) -> None:
@@ -164,6 +177,32 @@ def test_every_form_is_one_that_the_catalogue_knows(side: str, colours: str) -> 
         form or "auto",
     )
     assert parts_of(form) == (side, colours)
+
+
+def test_own_sounds_have_a_rate(qtbot: QtBot, made: Made, tmp_path: Path) -> None:
+    card, own_ = made("sound"), str(tmp_path / "sounds.flac")
+    Path(own_).touch()
+    card.choose(own_)
+    qtbot.waitUntil(lambda: card.name == own_)
+    assert card.rate_line.isVisible()
+    assert not card.form_line.isVisible()
+    take(card.rates, "16k")
+    qtbot.waitUntil(lambda: card.name == f"{own_}::16k")
+    assert facts(card)["Rate"] == "16,000 samples a second"
+    take(card.choice, "sounds")
+    qtbot.waitUntil(lambda: card.name == "sounds")
+    assert not card.rate_line.isVisible()
+    card.choose(f"{own_}::16k")  # as a run says it
+    qtbot.waitUntil(lambda: card.name == f"{own_}::16k")
+    assert card.rates.currentData() == "16k"
+    take(card.rates, "")
+    qtbot.waitUntil(lambda: card.name == own_)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_every_rate_is_one_that_the_catalogue_knows(rate: str) -> None:
+    name = catalogue.with_option("own", rate or "auto")
+    assert catalogue.split_name(name) == ("own", rate or "auto")
 
 
 def test_tokens_of_a_text(qtbot: QtBot, made: Made) -> None:
@@ -201,8 +240,11 @@ def refused(qtbot: QtBot, card: DataCard, path: Path) -> str:
     return card.problem.text()
 
 
+NAMES = ("own.txt", "own.csv", "own.png", "own.wav", "own.bin")
+
+
 def test_data_of_another_kind_is_refused_in_words(qtbot: QtBot, made: Made, tmp_path: Path) -> None:
-    files = {name: tmp_path / name for name in ("own.txt", "own.csv", "own.png", "own.bin")}
+    files = {name: tmp_path / name for name in NAMES}
     for path in files.values():
         path.write_bytes(b"\0\1\2")
     card = made("images")
@@ -211,6 +253,12 @@ def test_data_of_another_kind_is_refused_in_words(qtbot: QtBot, made: Made, tmp_
     assert refused(qtbot, card, files["own.png"]).endswith("is a picture")
     assert "accepted is a folder" in refused(qtbot, card, files["own.bin"])
     assert "nothing at" in refused(qtbot, card, tmp_path / "gone")
+    sounds = made("sound")
+    assert refused(qtbot, sounds, files["own.txt"]).endswith(
+        f"learns from a sound file, and {files['own.txt']} is a text"
+    )
+    assert "accepted is a sound file" in refused(qtbot, sounds, files["own.bin"])
+    assert refused(qtbot, made("text"), files["own.wav"]).endswith("is a sound file")
     assert refused(qtbot, made("text"), files["own.csv"]).endswith("is a table of points")
     assert refused(qtbot, made("points"), tmp_path).endswith("is a folder of pictures")
 
@@ -284,6 +332,7 @@ def test_of_several_files_the_first_that_fits() -> None:
     assert choose(["a"], "images", ["picture"]) == Dropped("a", "picture")
     assert choose(["a"], "images", ["text"]) == Dropped("a", "text")  # for another tab
     assert choose(["a"], "toy", ["text"]) == Dropped("a", "toy")  # of an unknown kind, anything
+    assert choose(["a", "b"], "sound", ["picture", "sound"]) == Dropped("b", "sound")
     several = choose(["a", "b"], "images", ["picture", "picture"])
     assert several.path == ""
     assert "folder" in several.problem

@@ -51,7 +51,7 @@ def test_what_fits_is_in_one_line(qtbot: QtBot) -> None:
 def test_what_does_not_fit_goes_to_the_next_line(qtbot: QtBot) -> None:
     boxes = Box(50), Box(50, 30), Box(50)
     outer, layout = flowing(qtbot, 169, *boxes)
-    assert places(*boxes) == [(0, 0), (60, 0), (0, 35)]
+    assert places(*boxes) == [(0, 5), (60, 0), (0, 35)]
     assert layout.heightForWidth(169) == 30 + 5 + 20
     assert outer.minimumSizeHint().width() == 50
 
@@ -76,3 +76,10 @@ def test_what_is_wider_than_the_room_is_cut_to_it(qtbot: QtBot) -> None:
     layout.setGeometry(outer.rect().adjusted(0, 0, -40, 0))
     assert boxes[1].width() == 90 or boxes[1].x() == 0
     assert boxes[1].y() > 0
+
+
+def test_the_middles_of_a_line_align(qtbot: QtBot) -> None:
+    low, high, below = Box(50, 20), Box(50, 41), Box(80, 30)
+    outer, _layout = flowing(qtbot, 120, low, high, below)
+    assert outer.isVisible()
+    assert places(low, high, below) == [(0, 10), (60, 0), (0, 46)]

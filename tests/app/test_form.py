@@ -11,7 +11,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.fields import NumberField, NumbersField, PictureField, TextField, nice_step, notches
+from app.fields import (
+    FileField,
+    NumberField,
+    NumbersField,
+    PictureField,
+    SoundField,
+    TextField,
+    nice_step,
+    notches,
+)
 from app.form import KnobForm
 from app.special.pad import DigitPad, as_address, picture_at
 from engine.knobs import knob, knobs_of
@@ -204,7 +213,7 @@ def test_nice_steps(least: float, step: float) -> None:
 @dataclass(frozen=True)
 class Picked:
     these: tuple[int, ...] = knob((), "These", help="Pick tiles.")
-    picture: str = knob("", "Picture", picture=True)
+    picture: str = knob("", "Picture", file="picture")
 
 
 @pytest.fixture
@@ -237,7 +246,7 @@ def red(width: int = 8, height: int = 8) -> QImage:
     return image
 
 
-def drop(field: PictureField, mime: QMimeData) -> bool:
+def drop(field: FileField, mime: QMimeData) -> bool:
     """Drag over it and, where that is welcome, let go. Whether it was."""
     place, copy = QPoint(5, 5), Qt.DropAction.CopyAction
     left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -362,3 +371,69 @@ def test_a_dropped_picture_is_taken_and_nothing_else(picked: KnobForm, tmp_path:
     mime.setImageData(red())
     assert drop(field, mime)
     assert picked.value().picture == as_address(red())
+
+
+# --- sounds
+
+
+@dataclass(frozen=True)
+class Heard:
+    sound: str = knob("", "Begin with", file="sound")
+
+
+@pytest.fixture
+def heard(qtbot: QtBot) -> KnobForm:
+    form = KnobForm(Heard)
+    qtbot.addWidget(form)
+    form.show()
+    return form
+
+
+def sound(form: KnobForm) -> SoundField:
+    field = form.rows["sound"].field
+    assert isinstance(field, SoundField)
+    return field
+
+
+def test_a_sound_is_opened_named_and_cleared(
+    qtbot: QtBot, heard: KnobForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field = sound(heard)
+    assert field.text() == "none"
+    assert not field.icon().isNull()
+    asked: list[str] = []
+
+    def ask(*arguments: Any) -> tuple[str, str]:
+        asked.append(arguments[-1])
+        return "/x/talk.flac" if len(asked) == 1 else "", ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", ask)
+    with qtbot.waitSignal(heard.changed) as told:
+        field.open_action.trigger()
+    assert told.args == ["sound", "/x/talk.flac"]
+    assert field.text() == "talk.flac"
+    assert field.statusTip() == "/x/talk.flac"
+    assert "*.wav" in asked[0]
+    with qtbot.assertNotEmitted(heard.changed):  # given up: the old one stays
+        field.open_action.trigger()
+    assert field.commit() == ""
+    field.menu().aboutToShow.emit()
+    assert field.clear_action.isEnabled()
+    field.clear_action.trigger()
+    assert heard.value() == Heard()
+    field.menu().aboutToShow.emit()
+    assert not field.clear_action.isEnabled()
+
+
+def test_a_dropped_sound_is_taken_and_nothing_else(heard: KnobForm, tmp_path: Path) -> None:
+    field = sound(heard)
+    picture, talk = (QUrl.fromLocalFile(str(tmp_path / name)) for name in ("a.png", "b.OGG"))
+    mime = QMimeData()
+    mime.setUrls([picture])
+    assert not drop(field, mime)
+    mime.setText("words")
+    assert not drop(field, mime)
+    mime = QMimeData()
+    mime.setUrls([picture, talk])
+    assert drop(field, mime)
+    assert heard.value().sound == str(tmp_path / "b.OGG")

@@ -1,4 +1,4 @@
-"""The sampling panel, for pictures and for points."""
+"""The sampling panel, for pictures, for points and for sound."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from app.jobs import Strip
 from app.page import ModelPage
-from app.plots import ImagesWidget
+from app.plots import ImagesWidget, SoundWidget
+from app.sound import Player
 from app.tab import FamilyTab
 from app.theme import theme
-from engine.payloads import Images, Plane, Text
+from engine.payloads import Images, Plane, Sound, Text
 from engine.session import Playground
 from tests.app import drawing, fake
 
@@ -33,11 +34,14 @@ def opened(
     theme().use("light")
     drawing.install(monkeypatch)
     first, second = drawing.families()
-    playground = Playground((*first.models, *second.models), tmp_path / "runs", threads=1)
+    third = drawing.playing()
+    playground = Playground(
+        (*first.models, *second.models, *third.models), tmp_path / "runs", threads=1
+    )
     tabs: dict[str, FamilyTab] = {}
 
     def open_(key: str) -> ModelPage:
-        family = second if key == "writes" else first
+        family = {"writes": second, "plays": third}.get(key, first)
         if family.key not in tabs:
             tabs[family.key] = FamilyTab(family, playground, strip, settings)
         tab = tabs[family.key]
@@ -77,6 +81,7 @@ def seeds(page: ModelPage) -> tuple[int, ...]:
         ("draws", "model draws appears", "new pictures"),
         ("dots", "puts its points", "new points"),
         ("writes", "model writes appears", "from the prompt"),
+        ("plays", "model plays appears", "a new sound"),
     ],
 )
 def test_the_words_fit_the_kind(opened: Opened, key: str, live: str, invitation: str) -> None:
@@ -137,8 +142,8 @@ def test_a_clicked_picture_tells_its_seed_and_is_looked_at(qtbot: QtBot, opened:
         wall.chosen.emit(75)
     assert chosen.args == [5]
     assert page.sampling.tile.text() == "Picture 6 · seed 75"
-    assert card.form.value().sample == 5
-    qtbot.waitUntil(lambda: card.holder.payload == Text("sample 5"))
+    assert card.form.value().sample == 6
+    qtbot.waitUntil(lambda: card.holder.payload == Text("sample 6"))
     click(page.sampling.generate_button)  # other pictures: what was chosen is gone
     qtbot.waitUntil(lambda: not page.sampling.tile.isVisible())
     wall.chosen.emit(999)  # none of these
@@ -153,3 +158,85 @@ def test_after_a_reset_nothing_of_before_stays(qtbot: QtBot, opened: Opened) -> 
     qtbot.waitUntil(lambda: page.sampling.result.payload is None)
     assert not page.sampling.dice_button.isEnabled()
     assert page.sampling.live.payload is None
+
+
+# --- sound
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the players are asked; there is a device."""
+    said: list[str] = []
+
+    def play(player: Player, payload: Sound, start: float = 0.0) -> None:
+        player.sound = payload
+        player._sink = object()
+        said.append("play")
+
+    def feed(player: Player, payload: Sound) -> None:
+        said.append("feed")
+
+    def stop(player: Player) -> None:
+        if player.sound is not None:
+            said.append("stop")
+        player.sound = player._sink = None
+
+    for action in (play, feed, stop):
+        monkeypatch.setattr(Player, action.__name__, action)
+    monkeypatch.setattr(Player, "complete", lambda player: said.append("complete"))
+    monkeypatch.setattr(Player, "available", staticmethod(lambda: ""))
+    return said
+
+
+def test_a_sound_is_heard_as_it_comes_and_to_its_end(
+    qtbot: QtBot, opened: Opened, heard: list[str]
+) -> None:
+    page = opened("plays")
+    qtbot.waitUntil(lambda: isinstance(page.sampling.live.payload, Sound))
+    assert heard == []  # the live sample is silent
+    live = page.sampling.live.currentWidget()
+    assert isinstance(live, SoundWidget)
+    assert not live.listen.isVisible()
+    fake.write(page.sampling.form, "seconds", "8")
+    click(page.sampling.generate_button)
+    qtbot.waitUntil(lambda: heard[-1:] == ["complete"])
+    assert heard[0] == "play"
+    assert set(heard[1:-1]) == {"feed"}
+    own = page.sampling.result.payload
+    assert isinstance(own, Sound)
+    assert len(own.samples) == own.expected == 64_000  # told before it was complete
+
+
+def test_stop_silences_too(qtbot: QtBot, opened: Opened, heard: list[str]) -> None:
+    page = opened("plays")
+    fake.write(page.sampling.form, "seconds", "60")
+    click(page.sampling.generate_button)
+    qtbot.waitUntil(lambda: "play" in heard)
+    assert page.sampling.stop()
+    assert heard[-1] == "stop"
+    qtbot.waitUntil(lambda: not page.sampling.stop_button.isEnabled())
+    assert not page.sampling.stop()
+    fake.write(page.sampling.form, "seconds", "1")
+    fake.write(page.sampling.form, "seed", "2")
+    qtbot.waitUntil(lambda: not page.strip.pump.busy)
+    heard.clear()
+    click(page.sampling.generate_button)
+    qtbot.waitUntil(lambda: heard[-1:] == ["complete"])
+    assert page.sampling.stop()  # it is still being played
+    assert heard[-1] == "stop"
+
+
+def test_whether_one_listens_is_remembered(
+    qtbot: QtBot, opened: Opened, heard: list[str], settings: QSettings
+) -> None:
+    settings.setValue("sound/listen", "false")
+    page = opened("plays")
+    click(page.sampling.generate_button)
+    qtbot.waitUntil(lambda: isinstance(page.sampling.result.payload, Sound))
+    widget = page.sampling.result.currentWidget()
+    assert isinstance(widget, SoundWidget)
+    qtbot.waitUntil(lambda: not page.sampling.stop_button.isEnabled())
+    assert "play" not in heard
+    assert not widget.listen.isChecked()
+    click(widget.listen)
+    assert str(settings.value("sound/listen")).lower() == "true"

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.data import images, points
+from engine.data import images, points, sound
 from engine.data.images import ImageData
 from engine.data.points import PointData
+from engine.data.sound import SoundData
 from engine.data.text import CharTokeniser, TextData
 from engine.family import Model, Trained
 
@@ -129,3 +130,16 @@ def point_data(count: int = 200) -> PointData:
     found = centres[labels] + 0.1 * random.standard_normal((count, 2))
     names = ("north", "west", "east")
     return points.split("small", "Small", found, labels, centres, spread=0.1, classes=names)
+
+
+def sound_data(rate: int = 8000, seconds: float = 1.0) -> SoundData:
+    """Two notes that die away, each in several clips; a fifth of them is held out."""
+    length = round(seconds * rate / 10)
+    time = np.arange(length) / rate
+    clips = []
+    for i in range(10):
+        loud = (0.5 + 0.04 * i) * np.exp(-8 * time / seconds)
+        wave = loud * np.sin(2 * np.pi * (440.0, 660.0)[i % 2] * time)
+        clips.append(((32767 * wave).astype(np.int16), i % 2))
+    names = ("low", "high")
+    return sound.parted("small", "Small", rate, clips[:8], clips[8:], classes=names)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import safetensors.torch
+import soundfile
 import torch
 from PIL import Image
 
@@ -29,7 +30,7 @@ from engine.phrases import PlaygroundError
 from engine.store import Store
 from engine.worker import Job
 from tests.engine import tiny
-from tests.engine.test_export import PAINTER
+from tests.engine.test_export import PAINTER, SINGER
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--set", "hidden=8", "--set", "width=4", "--set", "context=8", "--set", "batch=4")
@@ -402,6 +403,24 @@ def test_pictures_go_to_a_file(cli: Cli, painted: str, tmp_path: Path) -> None:
     cli("sample", painted, "--out", "a.npz")
     with np.load("a.npz") as numbers:
         assert numbers["pixels"].shape == (4, 6, 6, 1)
+
+
+def test_sounds_go_to_a_file(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    family = Family("singers", "Singers", "", lambda: (SINGER,))
+    monkeypatch.setattr(command_line, "FAMILIES", (family,))
+    tiny.Catalogue().put_in_place(monkeypatch)
+    (line,) = cli("list", "--json").lines
+    assert {"notes", "spoken"} <= {*line["data"]}
+    run = str(cli("train", "tiny", "--steps", 9, "--json").lines[-1]["run"])
+    (said,) = cli("sample", run, "--json").lines
+    assert said == {"event": "sample", "run": run, "step": 9, "file": f"{run}.wav"}
+    assert cli("sample", run, "--set", "length=7", "--out", "a.wav").out == "a.wav\n"
+    with soundfile.SoundFile(tmp_path / "a.wav") as file:
+        inside = json.loads(file.comment)
+        assert (file.frames, file.samplerate) == (800, 8000)
+    assert (inside["run"], inside["sample"]) == (run, {"length": 7})
+    (exported,) = cli("export", run, "--what", "sound", "--out", "b.wav", "--json").lines
+    assert (exported["event"], exported["file"]) == ("exported", "b.wav")
 
 
 @pytest.mark.parametrize(("what", "frames"), [("picture", 1), ("film", 7), ("denoising", 60)])

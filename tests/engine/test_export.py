@@ -6,7 +6,8 @@ import json
 import math
 import os
 import pickle
-from collections.abc import Generator, Sequence
+import sys
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.torch
+import soundfile
 import torch
 from PIL import Image
 
-from engine import export
+from engine import export, families
 from engine.export import Source, offered, read_weights, write, write_sample, write_weights
 from engine.families import FAMILIES
-from engine.family import Drawing, Model, Trained, View
-from engine.knobs import NoKnobs, as_dict
+from engine.family import Drawing, Family, Model, Trained, View
+from engine.knobs import NoKnobs, as_dict, changed
+from engine.layers.compiling import Background
 from engine.learner import Learner
-from engine.payloads import Bars, Dots, Film, Images, Panels, Plane, Sound, Text
+from engine.payloads import Bars, Dots, Film, Images, Panels, Plane, Raster, Sheet, Sound, Text
 from engine.phrases import PlaygroundError
 from engine.session import as_trained
 from engine.store import Run
@@ -31,7 +34,10 @@ from tests.engine import small, tiny
 
 SIDE = 6
 EVERY = [
-    model for family in FAMILIES for model in family.models if model.accepts in ("images", "points")
+    model
+    for family in FAMILIES
+    for model in family.models
+    if model.accepts in ("images", "points", "sound")
 ]
 
 
@@ -69,6 +75,17 @@ def denoise(trained: Trained, knobs: Any) -> Drawing:
 
 FILM = View("denoising", "Film", "", denoise, NoKnobs)
 PAINTER = tiny.model(accepts="images", sampler=paint, views=(FILM,))
+
+
+def sing(trained: Trained, knobs: Any, keep: Any) -> Drawing:
+    """A tone that the weights decide."""
+    pitch = float(trained.module.head.weight.flatten()[0])
+    yield None
+    samples = 0.5 * np.sin(np.arange(800) * (0.3 + 0.1 * pitch))
+    yield Sound(samples.astype(np.float32), 8000, "Song", settings='{"of": "the sound"}')
+
+
+SINGER = tiny.model(accepts="sound", sampler=sing)
 
 
 def learned(model: Model = PAINTER, steps: int = 3) -> Learner:
@@ -239,8 +256,55 @@ def test_a_text_and_a_sound_and_numbers(tmp_path: Path) -> None:
     write_sample(tmp_path / "b.npz", both)
     with np.load(tmp_path / "b.npz", allow_pickle=False) as found:
         np.testing.assert_array_equal(found["points"], points)
+    write_sample(tmp_path / "d.npz", sound)
+    with np.load(tmp_path / "d.npz", allow_pickle=False) as found:
+        np.testing.assert_array_equal(found["samples"], sound.samples)
+        assert found["rate"] == 8000
     with pytest.raises(PlaygroundError, match="npz"):
         write_sample(tmp_path / "c.npz", Text("no"))
+
+
+def test_a_sound_has_its_settings_inside(tmp_path: Path) -> None:
+    made = learned(SINGER)
+    assert [each.key for each in offered(SINGER)] == ["sound", "weights", "script"]
+    path = tmp_path / "a.wav"
+    done(write("sound", path, source(made, tmp_path)))
+    with soundfile.SoundFile(path) as file:
+        inside = json.loads(file.comment)
+        assert (file.title, file.software) == ("Song", "Generative Playground")
+        assert (file.samplerate, file.frames, file.subtype) == (8000, 800, "PCM_16")
+    assert inside["step"] == "3"
+    assert inside["run"] == run_of(made).id
+    assert inside["net"] == as_dict(made.net)
+    assert inside["train"] == as_dict(made.train)
+    assert inside["sample"] == as_dict(SINGER.watch)
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode  # others may read it too
+    untitled = dataclasses.replace(done(export.drawn_sample(as_trained(made), None)), title="")
+    write_sample(tmp_path / "c.wav", untitled, export.about(source(made, tmp_path)))
+    with soundfile.SoundFile(tmp_path / "c.wav") as file:
+        assert file.title == f"{SINGER.key}, ring"
+    # Without a run, what the sound says of itself.
+    write_sample(tmp_path / "b.wav", done(export.drawn_sample(as_trained(made), None)))
+    with soundfile.SoundFile(tmp_path / "b.wav") as file:
+        assert json.loads(file.comment) == {"of": "the sound"}
+
+
+def test_a_script_writes_a_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = learned(SINGER)
+    done(write("script", tmp_path / "song.py", source(made, tmp_path)))
+    text = (tmp_path / "song.py").read_text("utf-8")
+    # In this process, where the tiny model is one of those that there are.
+    family = Family("singers", "Singers", "", lambda: (SINGER,))
+    monkeypatch.setattr(families, "FAMILIES", (family,))
+    monkeypatch.setattr(sys, "argv", ["song.py"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr("engine.data.catalogue.from_json", lambda values: made.data)
+    exec(compile(text, "song.py", "exec"), {"__file__": str(tmp_path / "song.py")})
+    samples, rate = soundfile.read(tmp_path / "song.wav", dtype="float32")
+    sung = done(export.drawn_sample(as_trained(made), None))
+    assert rate == 8000
+    assert np.abs(samples - sung.samples).max() < 1e-4
 
 
 # --- films
@@ -301,6 +365,36 @@ def test_a_film_of_a_sample_ends_with_it_and_is_bounded(tmp_path: Path) -> None:
     assert path.stat().st_size < 10_000_000
 
 
+def test_a_picture_of_tokens_is_drawn_and_filmed_in_their_order() -> None:
+    palette = np.array([[[0, 0], [0, 0]], [[0, 255], [0, 0]], [[255] * 2] * 2], np.uint8)
+    tokens = np.array([[[0], [2]], [[1], [0]]])
+    raster = Raster(tokens, palette, np.full((4, 3), 1 / 3, np.float32))
+    whole = [[0, 0, 255, 255], [0, 0, 255, 255], [0, 255, 0, 0], [0, 0, 0, 0]]
+    assert export.raster_pixels(raster, 4)[..., 0].tolist() == whole
+    drawn = np.array(export.drawn(raster, 4))
+    assert drawn.tolist() == whole
+    film = export.raster_film(raster)
+    assert film.names == ("0 / 4", "1 / 4", "2 / 4", "3 / 4", "4 / 4")
+    third = film.frames[3].pixels[0, ..., 0]
+    assert third[:, :2].tolist() == [row[:2] for row in whole]
+    assert (third[2:, 2:] == export.UNDRAWN).all()
+    assert (
+        len(
+            export.raster_film(
+                dataclasses.replace(raster, tokens=np.zeros((28, 28, 1), int))
+            ).frames
+        )
+        < 70
+    )
+
+
+def test_a_sheet_is_drawn_as_its_picture() -> None:
+    sheet = Sheet(pictures(1)[0], erased=(0,))
+    assert (
+        np.array(export.drawn(sheet, 8)) == np.array(export.drawn(Images(pictures(1)), 8))
+    ).all()
+
+
 def test_a_film_in_colours(tmp_path: Path) -> None:
     frames = [export.drawn(Images(pictures(1, 3, seed)), 60) for seed in range(3)]
     done(export.write_gif(tmp_path / "a.gif", frames, ["one", "two", "three"]))
@@ -318,14 +412,27 @@ def test_a_film_pauses_at_safe_points(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", EVERY, ids=lambda model: model.key)
-def test_all_that_a_model_offers_can_be_written(model: Model, tmp_path: Path) -> None:
-    data = small.image_data() if model.accepts == "images" else small.point_data()
+def test_all_that_a_model_offers_can_be_written(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Background, "get", lambda self: None)  # no compiler starts behind it
+    makers: dict[str, Callable[[], Any]] = {
+        "images": small.image_data,
+        "points": small.point_data,
+        "sound": small.sound_data,
+    }
+    data = makers[model.accepts]()
     preset = model.preset()
     made = Learner(model, data, preset.net, preset.train, 1)
     tiny.advanced(made, 1)
     kept(made, tmp_path)
     tiny.advanced(made, 1)
-    of = dataclasses.replace(source(made, tmp_path, (1,)), run=run_of(made, data=data.key))
+    short = {"seconds": 0.02} if model.accepts == "sound" else {}
+    of = dataclasses.replace(
+        source(made, tmp_path, (1,)),
+        run=run_of(made, data=data.key),
+        knobs=changed(model.watch, short),
+    )
     for each in offered(model):
         path = tmp_path / f"a{each.suffix}"
         done(write(each.key, path, of))

@@ -260,7 +260,7 @@ def test_of_old_settings_what_has_gone_is_passed_over_and_what_is_new_has_its_de
 @dataclass(frozen=True)
 class Turned:
     picked: tuple[float, ...] = knob((), "Picked")
-    own: str = knob("", "Own picture", picture=True)
+    own: str = knob("", "Own picture", file="picture")
 
 
 PICKED, OWN = knobs_of(Turned)

@@ -1,6 +1,9 @@
 """Tunes: what is written is what is heard, and what is broken is left out or named."""
 
+import json
+import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +256,48 @@ def test_a_wav_file_has_the_same_samples(tmp_path: Path) -> None:
     assert len(samples) == len(sound.samples)
     assert np.abs(samples - sound.samples).max() < 1e-4
     assert [each.name for each in tmp_path.iterdir()] == ["scale.wav"]
+
+
+def info(content: bytes) -> dict[bytes, str]:
+    """The texts of a WAV's LIST INFO, read as the format says; every length has to be right."""
+    assert content[:4] == b"RIFF"
+    assert struct.unpack_from("<I", content, 4)[0] == len(content) - 8
+    assert content[8:12] == b"WAVE"
+    return {
+        name: text.rstrip(b"\0").decode()
+        for name, part in chunks(content[12:])
+        if name == b"LIST"
+        for name, text in chunks(part[4:])
+    }
+
+
+def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    while content:
+        (length,) = struct.unpack_from("<I", content, 4)
+        assert len(content) >= 8 + length
+        yield content[:4], content[8 : 8 + length]
+        content = content[8 + length + length % 2 :]
+
+
+@pytest.mark.parametrize("title", ["Speech", "odd", "čeština 二"])
+def test_a_wav_file_tells_what_it_is(tmp_path: Path, title: str) -> None:
+    sound = Sound(np.zeros(101, np.float32), 8000, title, settings='{"seed": 5}')
+    path = tmp_path / "a.wav"
+    write_wav(path, sound)
+    expected = {b"INAM": title, b"ISFT": "Generative Playground", b"ICMT": '{"seed": 5}'}
+    assert info(path.read_bytes()) == expected
+    with soundfile.SoundFile(path) as file:  # as another program finds it
+        assert (file.title, file.comment) == (title, '{"seed": 5}')
+        assert file.software == "Generative Playground"
+        assert file.frames == 101
+    # What is told of it goes before what it says itself, however long it is.
+    about = {"net": {"layers": 30}, "words": "čtení" * 5000}
+    write_wav(path, sound, about)
+    assert json.loads(info(path.read_bytes())[b"ICMT"]) == about
+    samples, rate = soundfile.read(path)
+    assert (len(samples), rate) == (101, 8000)
+    write_wav(path, Sound(np.zeros(10, np.float32), 8000))
+    assert info(path.read_bytes()) == {b"ISFT": "Generative Playground"}
 
 
 def test_a_wav_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.knobs import knobs_of, problems
-from engine.sampling import CategoricalKnobs, allowed, draw, softmax, uniform
+from engine.sampling import (
+    CategoricalKnobs,
+    allowed,
+    allowed_rows,
+    draw,
+    draw_rows,
+    softmax,
+    uniform,
+)
 
 weights = st.lists(st.floats(0.01, 1.0), min_size=1, max_size=8, unique=True)
 
@@ -227,3 +235,22 @@ def test_uniform_numbers_are_uniform_and_unrelated(along: str) -> None:
     counts = np.histogram(u, bins=10, range=(0, 1))[0]
     assert ((counts - count / 10) ** 2 / (count / 10)).sum() < 27.9  # nine degrees, one in 1000
     assert abs(np.corrcoef(u[:-1], u[1:])[0, 1]) < 4 / math.sqrt(count)
+
+
+# --- many rows at once
+
+
+@pytest.mark.parametrize(("top_k", "top_p"), [(0, 1.0), (2, 1.0), (0, 0.6), (3, 0.5), (1, 0.05)])
+def test_rows_are_drawn_as_each_by_itself(top_k: int, top_p: float) -> None:
+    random = np.random.default_rng(0)
+    probabilities = softmax(2 * random.standard_normal((200, 6)), 1.0)
+    probabilities[0] = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    numbers = random.random(200)
+    numbers[:4] = 0.0, np.nextafter(1.0, 0.0), 0.0, np.nextafter(1.0, 0.0)
+    keep = allowed_rows(probabilities, top_k, top_p)
+    assert (keep is None) == (top_k == 0 and top_p == 1.0)
+    found = draw_rows(probabilities, keep, numbers)
+    for row, p in enumerate(probabilities):
+        left = allowed(p, top_k, top_p)
+        assert keep is None or np.array_equal(keep[row], left)
+        assert found[row] == draw(p, left, float(numbers[row]))

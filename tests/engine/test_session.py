@@ -19,9 +19,9 @@ from engine import pacing
 from engine import session as session_
 from engine.events import Ended, Event, Health, Progress, Said, Saved, Shown
 from engine.export import read_weights
-from engine.family import Descent, Drawing, Model, Rule
+from engine.family import Descent, Drawing, Model, Rule, Trained, View
 from engine.history import History
-from engine.knobs import KnobError
+from engine.knobs import KnobError, NoKnobs
 from engine.learner import Learner, stack
 from engine.payloads import Bars, Images, Text
 from engine.phrases import PlaygroundError
@@ -974,6 +974,30 @@ def test_a_view_can_be_drawn_as_it_was_at_any_kept_step(fresh: Open) -> None:
     job = session.look(tiny.WEIGHTS, tiny.LookKnobs(), 5)
     with pytest.raises(RunError, match="step 5 was not kept"):
         finish(job)
+
+
+def test_one_view_can_show_all_that_was_kept(fresh: Open) -> None:
+    def over_time(trained: Trained, knobs: Any) -> Drawing:
+        assert trained.then is not None
+        thens = [trained.then(step) for step in trained.kept]
+        assert [then.step for then in thens] == list(trained.kept)
+        yield None
+        weights = [float(then.module.head.weight[0, 0]) for then in thens]
+        yield Bars(tuple(str(step) for step in trained.kept), tuple(weights))
+
+    session = fresh()
+    finish(session.start(steps=10))
+    job = session.look(View("time", "Time", "All steps.", over_time), NoKnobs())
+    finish(job)
+    shown: Any = events_of(job)[Shown]
+    assert shown.payload.labels == ("0", "1", "2", "4", "6", "8")
+    made = learner()
+    wanted = []
+    for step in (0, 1, 2, 4, 6, 8):
+        advanced(made, step - made.step)
+        wanted.append(float(made.averaged.state_dict()["head.weight"][0, 0]))
+    assert shown.payload.values == tuple(wanted)
+    assert len(set(wanted)) > 3
 
 
 def test_no_more_snapshots_than_agreed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

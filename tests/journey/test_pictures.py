@@ -145,7 +145,7 @@ def click_a_sample(program: Program) -> None:
     program.click(tile(wall, 5))
     program.wait("page.sampling.tile.isVisible()")
     assert str(seed) in program.ask("page.sampling.tile.text()")
-    assert program.ask("page.pictures.cards['nearest'].form.value().sample") == 5
+    assert program.ask("page.pictures.cards['nearest'].form.value().sample") == 6
     look_at(program, "nearest")
     shown = f"{SHOWN}.pixels[0].tolist() == page.sampling.result.payload.pixels[5].tolist()"
     assert program.ask(shown), "the nearest examples are those of another sample"
@@ -300,8 +300,8 @@ def complete(program: Program) -> None:
     """Half of a picture is filled in, several ways, and the other half is left alone."""
     look_at(program, "complete")
     program.wait("page.pictures._job is None")
-    pixels = np.array(program.ask(f"{SHOWN}.pixels"))
-    given, ways = pixels[0], pixels[2:]
+    pixels = np.array(program.ask(f"{SHOWN}.panels[1].pixels"))
+    given, ways = pixels[0], pixels[1:]
     assert len(ways) == 6
     assert (np.abs(ways[:, :8] - given[:8]) <= 1).all(), "what was kept has changed"
     assert len({way.tobytes() for way in ways}) == 6, "all ways are the same"

@@ -51,7 +51,7 @@ def test_curve_reuses_its_lines(qtbot: QtBot) -> None:
     first = list(widget.items)
     widget.show_payload(replace(CURVE, y_title="norm"))
     assert widget.items == first
-    assert [label.text for _sample, label in widget.plot.legend.items] == ["RNN", "LSTM"]
+    assert [name for name, _colour, _hollow in widget.key.entries] == ["RNN", "LSTM"]
     widget.show_payload(replace(CURVE, lines=CURVE.lines[1:]))
     assert len(widget.items) == 1
     widget.show_payload(replace(CURVE, lines=()))

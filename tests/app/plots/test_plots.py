@@ -9,14 +9,17 @@ from app.theme import theme
 from engine.payloads import PAYLOADS
 from tests.app.plots.screen import brightness, shown
 
+EXAMPLES = 24
+
 
 def test_every_payload_has_a_widget() -> None:
     assert set(WIDGETS) == set(PAYLOADS)
 
 
-@pytest.mark.parametrize("index", range(17))
+@pytest.mark.parametrize("index", range(EXAMPLES))
 def test_every_example_is_drawn_in_both_themes(qtbot: QtBot, index: int) -> None:
     payloads, curves = examples()
+    assert len(payloads) == EXAMPLES
     qtbot.addWidget(curves)
     payload = payloads[index]
     widget = shown(qtbot, WIDGETS[type(payload)]())

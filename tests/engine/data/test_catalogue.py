@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from engine import music
@@ -19,13 +20,15 @@ from engine.data import bundled, catalogue
 from engine.data.catalogue import Data
 from engine.data.images import ImageData
 from engine.data.points import PointData
+from engine.data.sound import SoundData
 from engine.data.text import TextData
 from engine.phrases import PlaygroundError
 
 KEYS = [entry.key for entry in catalogue.DATA]
 HERE = [entry for entry in catalogue.DATA if entry.download is None]
 TEXTS = [entry.key for entry in HERE if entry.kind == "text"]
-OTHERS = [entry.key for entry in HERE if entry.kind != "text"]
+OTHERS = [entry.key for entry in HERE if entry.kind in ("images", "points")]
+SOUNDS = [entry.key for entry in HERE if entry.kind == "sound"]
 
 
 def run(steps: Generator[Any, None, Data]) -> Data:
@@ -201,7 +204,8 @@ def test_damaged_json_is_refused(values: dict[str, Any]) -> None:
 def test_the_catalogue_is_light_to_import() -> None:
     code = (
         "import sys, engine.data.catalogue;"
-        "heavy = 'torch', 'music21', 'yaml', 'PySide6', 'sklearn', 'skimage', 'pooch', 'requests';"
+        "heavy = 'torch', 'music21', 'yaml', 'PySide6', 'sklearn', 'skimage', 'pooch', 'requests', "
+        "'soundfile', 'soxr', 'captcha';"
         "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -230,6 +234,8 @@ def test_a_name_may_say_the_kind_of_its_tokens(kind: str) -> None:
         ("/my/photos::grey", ("/my/photos", "grey")),
         ("/my/photos::33rgb", ("/my/photos::33rgb", "auto")),
         ("letters:HI", ("letters:HI", "auto")),
+        ("/my/talk.wav::16k", ("/my/talk.wav", "16k")),
+        ("/my/talk.wav::44k", ("/my/talk.wav::44k", "auto")),
     ],
 )
 def test_names_are_taken_apart_and_put_together(name: str, parts: tuple[str, str]) -> None:
@@ -241,13 +247,20 @@ def test_tokens_are_for_what_has_some() -> None:
     assert catalogue.with_tokens("a.txt::bpe", "byte") == "a.txt::byte"
     assert catalogue.with_tokens("a.txt::bpe", "auto") == "a.txt"
     assert catalogue.with_tokens("/my/photos::32rgb", "auto") == "/my/photos::32rgb"
+    assert catalogue.with_tokens("/my/talk.wav::16k", "auto") == "/my/talk.wav::16k"
 
 
 @pytest.mark.parametrize(
-    "name", ["digits::bpe", "moons::byte", "names::32rgb", "digits::32rgb", "letters:HI::bpe"]
+    "name",
+    [
+        *("digits::bpe", "moons::byte", "names::32rgb", "digits::32rgb", "letters:HI::bpe"),
+        *("notes::16k", "names::16k", "digits::8k", "notes::bpe"),
+    ],
 )
 def test_an_option_that_does_not_suit_is_refused(name: str) -> None:
-    with pytest.raises(PlaygroundError, match=r"cannot be had as '(bpe|byte|32rgb)': the kinds"):
+    with pytest.raises(
+        PlaygroundError, match=r"cannot be had as '(bpe|byte|32rgb|8k|16k)': the kinds"
+    ):
         run(catalogue.load(name))
 
 
@@ -333,6 +346,27 @@ def test_icons_are_thousands_all_different_and_have_names() -> None:
     assert data.preview().labels == data.names[:60]
 
 
+@pytest.mark.parametrize("key", SOUNDS)
+def test_every_set_of_sounds_loads(key: str) -> None:
+    entry = catalogue.find(key)
+    first = run(catalogue.load(key))
+    assert isinstance(first, SoundData)
+    assert (first.key, first.title, first.kind) == (key, entry.title, entry.kind)
+    assert first.rate == 8000
+    assert dict(first.facts())["Credit"] == entry.credit
+    assert first.counts == (len(first.train), len(first.held_out))
+    assert 0.07 < first.counts[1] / sum(first.counts) < 0.18  # at least one clip of each class
+    assert sorted({*first.train_labels.tolist()}) == list(range(len(first.classes)))
+    assert sorted({*first.held_out_labels.tolist()}) == list(range(len(first.classes)))
+    assert 1.0 < len(first.preview().samples) / first.rate <= 6.1
+    assert (first.source, first.sha256) == (None, "")
+    kept = catalogue.from_json(json.loads(json.dumps(catalogue.to_json(first))))
+    assert catalogue.to_json(kept) == catalogue.to_json(first)
+    second = run(catalogue.load(key))
+    assert isinstance(second, SoundData)
+    assert np.array_equal(second.train, first.train)
+
+
 def test_letters_take_a_word() -> None:
     data = points("letters:HEY")
     assert data.key == "letters:HEY"
@@ -358,7 +392,9 @@ def own(tmp_path: Path) -> Path:
     (tmp_path / "story.txt").write_text("once upon a time\n" * 50)
     (tmp_path / "notes").write_text("once upon a time\n" * 50)
     (tmp_path / "wide.log").write_bytes("once upon a time\n".encode("utf-16") * 50)
-    (tmp_path / "sound.wav").write_bytes(b"RIFF\0\0\0\0WAVE" + bytes(100))
+    (tmp_path / "broken.wav").write_bytes(b"RIFF\0\0\0\0WAVE" + bytes(100))
+    (tmp_path / "bytes.bin").write_bytes(bytes(100))
+    soundfile.write(tmp_path / "talk.FLAC", np.sin(np.arange(9000) / 9), 8000, format="FLAC")
     return tmp_path
 
 
@@ -372,13 +408,14 @@ def own(tmp_path: Path) -> Path:
         ("story.txt", "text"),
         ("notes", "text"),
         ("wide.log", "text"),
-        ("sound.wav", ""),
+        ("talk.FLAC", "sound"),
+        ("bytes.bin", ""),
         ("gone", ""),
     ],
 )
 def test_what_a_path_is(own: Path, name: str, kind: str) -> None:
     assert catalogue.kind_of(own / name) == kind
-    if kind in ("text", "images", "points"):
+    if kind in ("text", "images", "points", "sound"):
         name = str(own / name)
         data = run(catalogue.load(name))
         assert data.kind == kind
@@ -396,6 +433,16 @@ def test_a_folder_has_the_form_that_its_name_says(own: Path) -> None:
     assert pictures(str(own / "photos")).shape == (32, 32, 3)
 
 
+def test_a_sound_has_the_rate_that_its_name_says(own: Path) -> None:
+    name = f"{own / 'talk.FLAC'}::16k"
+    data = run(catalogue.load(name))
+    assert isinstance(data, SoundData)
+    assert (data.key, data.rate, sum(data.counts)) == (name, 16_000, 18_000)
+    plain = run(catalogue.load(f"{own / 'talk.FLAC'}::8k"))
+    assert isinstance(plain, SoundData)
+    assert (plain.rate, sum(plain.counts)) == (8000, 9000)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -403,7 +450,12 @@ def test_a_folder_has_the_form_that_its_name_says(own: Path) -> None:
         ("story.txt::32rgb", "cannot be had as '32rgb'"),
         ("points.csv::byte", "cannot be had as 'byte'"),
         ("one.PNG", "single picture, and that is no data set: choose a folder"),
-        ("sound.wav", "is not a text"),
+        ("bytes.bin", "is not a text"),
+        ("broken.wav", "is no sound that can be read"),
+        ("talk.FLAC::bpe", "cannot be had as 'bpe'"),
+        ("talk.FLAC::32rgb", "cannot be had as '32rgb'"),
+        ("story.txt::16k", "cannot be had as '16k'"),
+        ("photos::16k", "cannot be had as '16k'"),
     ],
 )
 def test_own_data_that_cannot_be_loaded(own: Path, name: str, says: str) -> None:

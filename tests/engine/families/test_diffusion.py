@@ -21,9 +21,9 @@ from engine.families.diffusion import (
     TrainKnobs,
 )
 from engine.family import Trained
-from engine.layers import diffusing, pictures
+from engine.layers import diffusing, erasing, pictures
 from engine.layers.diffusing import LevelsKnobs
-from engine.payloads import Film, Images
+from engine.payloads import Film
 from engine.phrases import PlaygroundError
 from tests.engine.small import image_data, last, randomise
 
@@ -350,29 +350,35 @@ def test_guidance_from_untold_to_strong() -> None:
         assert (panel.pixels == last(diffusion.sampler(usual(), how, ())).pixels).all()
 
 
-@pytest.mark.parametrize("region", diffusion.REGIONS)
-def test_a_completion_leaves_what_is_kept_as_it_is(region: str) -> None:
+HALVES = [str(region) for region in erasing.REGIONS if region != "by hand"]
+
+
+@pytest.mark.parametrize(
+    ("region", "points"), [*((region, ()) for region in HALVES), ("top", (3, 20, 21, 63))]
+)
+def test_a_completion_leaves_what_is_kept_as_it_is(region: str, points: tuple[int, ...]) -> None:
     data = usual().data
-    knobs = CompleteKnobs(number=2, region=region, count=3, steps=6)
-    drawn = last(diffusion.complete(usual(), knobs))
-    assert isinstance(drawn, Images)
-    kept = diffusion.kept_part(region, 8, 8)[0, 0].bool().numpy()
+    knobs = CompleteKnobs(number=2, region=region, erased=points, count=3, steps=6)
+    sheet, drawn = last(diffusion.complete(usual(), knobs)).panels
+    kept = ~erasing.rubbed_out(region, points, 8, 8)
     assert 0 < kept.sum() < 64
     picture = data.held_out[2, :, :, 0]
-    assert (drawn.pixels[0, :, :, 0] == picture).all()
-    for made in drawn.pixels[1:, :, :, 0]:
+    assert (sheet.pixels[:, :, 0] == picture).all()
+    assert (sheet.turns, sheet.cell) == ("erased", 1)
+    assert sheet.erased == tuple(np.flatnonzero(~kept))
+    assert len(drawn.pixels) == 4
+    for made in drawn.pixels[:, :, :, 0]:
         assert (made[kept] == picture[kept]).all()
-    completions = drawn.pixels[2:, :, :, 0]
+    completions = drawn.pixels[1:, :, :, 0]
+    assert (drawn.pixels[0, :, :, 0] == picture).all()
     assert (completions[0][~kept] != completions[1][~kept]).any()
 
 
-def test_the_regions() -> None:
-    halves = {str(region): diffusion.kept_part(region, 4, 6)[0, 0] for region in diffusion.REGIONS}
-    assert halves["bottom"].sum(1).tolist() == [6, 6, 0, 0]
-    assert halves["top"].sum(1).tolist() == [0, 0, 6, 6]
-    assert halves["left"].sum(0).tolist() == [0, 0, 0, 4, 4, 4]
-    assert halves["right"].sum(0).tolist() == [4, 4, 4, 0, 0, 0]
-    assert halves["middle"].sum().item() == 24 - 2 * 4
+def test_where_nothing_is_erased_nothing_is_drawn() -> None:
+    knobs = CompleteKnobs(number=1, region="by hand", count=3)
+    sheet, drawn = last(diffusion.complete(usual(), knobs)).panels
+    assert sheet.erased == ()
+    assert len(drawn.pixels) == len(drawn.labels) == 1
 
 
 def test_without_pictures_one_can_still_draw() -> None:

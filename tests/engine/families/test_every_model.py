@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 
 from engine import knobs
+from engine.data.bundled import folder_of
 from engine.families import FAMILIES
 from engine.family import Model, Trained, View
 from engine.knobs import Knob
@@ -21,7 +22,7 @@ from engine.layers.compiling import Background
 from engine.learner import Learner
 from engine.payloads import PAYLOADS, Payload, Tokens
 from engine.phrases import PlaygroundError
-from tests.engine.small import image_data, last, point_data, sentences, text_data
+from tests.engine.small import image_data, last, point_data, sentences, sound_data, text_data
 
 MODELS = tuple(model for family in FAMILIES for model in family.models)
 TEXT_MODELS = tuple(model for model in MODELS if model.accepts == "text")
@@ -47,6 +48,7 @@ CHEAP_SAMPLE: dict[str, dict[str, Any]] = {
     "text": {"length": 3},
     "images": {"count": 2},
     "points": {"count": 5},
+    "sound": {"seconds": 0.02},
 }  # sample settings that keep a sample small
 
 
@@ -57,6 +59,7 @@ def data_for(kind: str) -> Any:
         "text": lambda: text_data(sentences(5000)),
         "images": image_data,
         "points": point_data,
+        "sound": sound_data,
     }
     return makers[kind]()
 
@@ -70,6 +73,7 @@ A_PICTURE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGM8wcDE"
     "wAAAA/oAzIAKlEUAAAAASUVORK5CYII="
 )
+A_SOUND = str(folder_of("captcha") / "data" / "beep.wav")
 NEEDED: dict[str, dict[str, Any]] = {
     "listen": {"abc": "L:1/8\nK:D\nABc d2e | fed cBA | ABc d2e | d6 |"}
 }
@@ -115,7 +119,7 @@ def cheap_train(model: Model, **values: Any) -> Any:
     """Quick steps at a high rate."""
     names = {knob.name for knob in knobs.knobs_of(model.train)}
     wanted = {"batch": 8, "learning_rate": 0.02, "warm_up": 0, "steps": 0, "average": 0.5}
-    wanted |= values
+    wanted |= {"window": 256} | values
     return knobs.changed(
         model.train(), {name: value for name, value in wanted.items() if name in names}
     )
@@ -170,6 +174,8 @@ def bounds(knob: Knob, kind: str) -> tuple[Any, ...]:
             return ("", words_for(kind))
         case "picture":
             return ("", A_PICTURE)
+        case "sound":
+            return ("", A_SOUND)
         case "numbers":
             return ((), (0, 1))
         case _:
@@ -230,10 +236,14 @@ def as_tuple(batch: Any) -> tuple[Any, ...]:
     return tuple(part.numpy() if isinstance(part, torch.Tensor) else part for part in parts)
 
 
+HOW_FAST = ("tokens_per_second", "per_second", "piece")
+"""Fields that tell how fast something was made, or only that it was made anew."""
+
+
 def comparable(payload: Payload) -> tuple[Any, ...]:
     """What a payload says, without how fast it was made."""
     fields = [field.name for field in dataclasses.fields(payload)]
-    fields = [name for name in fields if name != "tokens_per_second"]
+    fields = [name for name in fields if name not in HOW_FAST]
     return type(payload), *(repr(_plain(getattr(payload, name))) for name in fields)
 
 
