@@ -352,9 +352,13 @@ class MainWindow(QMainWindow):
         self.windowHandle().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """A file may be dropped anywhere, also on fields and plots that take drops themselves."""
+        """A file may be dropped anywhere, also on texts and plots that take drops themselves."""
         if event.type() in DRAGS and isinstance(event, QDropEvent):
             paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+            below = self.childAt(event.position().toPoint())
+            found_in = getattr(below, "found_in", None)
+            if found_in is not None and found_in(event.mimeData()):
+                return False  # a field for just such a file, which then gets it
             if paths:
                 event.acceptProposedAction()
                 if event.type() == QEvent.Type.Drop:

@@ -17,7 +17,7 @@ from app.theme import theme
 
 LOW = 100  # pixels: in a picture that is lower, the axis below has no title
 DECADE_ACROSS, DECADE_UP = 54.0, 20.0  # pixels that a number on a logarithmic axis needs
-MANTISSAS = ((1,), (1, 3), (1, 2, 5), tuple(range(1, 10)))
+MANTISSAS: tuple[tuple[int, ...], ...] = ((1,), (1, 3), (1, 2, 5), tuple(range(1, 10)))
 
 
 def mantissas_that_fit(decade: float, need: float) -> tuple[int, ...]:
@@ -40,6 +40,7 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
     titled: whether the title is to be shown, where there is room for it.
     """
 
+    labelText: str  # noqa: N815 - of the base
     titled = True
     _roomy = True
 

@@ -138,7 +138,8 @@ class HeatmapWidget(PayloadWidget[Heatmap]):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """There may be room for a title now, or no more."""
         super().resizeEvent(event)
-        self.plot.getAxis("bottom").set_roomy(self.height() >= LOW)
+        room = self.height() - self.title.sizeHint().height()
+        self.plot.getAxis("bottom").set_roomy(room >= LOW)
 
     def reset_zoom(self) -> None:
         """All rows and columns."""

@@ -9,7 +9,7 @@ from app.i18n import _
 from app.plots.base import PayloadWidget, scrolled
 from engine.payloads import Panels
 
-LEAST = 90  # pixels: the height of a line; more lines than fit are scrolled
+LEAST = 80  # pixels: the height of a line; more lines than fit are scrolled
 
 
 class _Column(QVBoxLayout):
@@ -39,7 +39,7 @@ class PanelsWidget(PayloadWidget[Panels]):
         self._inside = QWidget()
         self._column = _Column(self._inside)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(10)
+        self._column.setSpacing(6)
         self.body.addWidget(scrolled(self._inside), 1)
         self.body.addWidget(self.footer)
 

@@ -39,6 +39,7 @@ HELD_OUT = 0.1
 PRIME_SECONDS = 10.0
 
 _BLOCK = 1 << 16  # frames that are read at once
+_LEAD_SECONDS = 0.01  # of silence that is left before what is heard
 _QUIETEST = 1e-4  # a sound whose every sample is below it is silence
 _UNKNOWN_BYTES = 0x7FFF0000  # what a program writes that does not know yet how long it will be
 _DATA_CHUNK = re.compile(r"^\s*data\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -99,16 +100,29 @@ def open_sound(path: Path | str, option: str = "auto") -> Loading:
 def prime_of(path: str, rate: int, seconds: float = PRIME_SECONDS) -> Floats:
     """The first `seconds` of the sound file at `path`, to go on from: (n,) float32 in [-1, 1].
 
-    Mono, at `rate` samples a second. Raises `PlaygroundError` as `open_sound` does.
+    Mono, at `rate` samples a second, from where its first silence ends: many recordings begin with
+    some, and nothing follows from that. Raises `PlaygroundError` as `open_sound` does.
     """
     if not path:
         raise PlaygroundError(N_("there is no sound yet: open a file or drop one"))
-    with _Reading(Path(path).expanduser().absolute(), rate, seconds) as reading:
-        joined = np.concatenate([*reading.pieces(), np.empty(0, np.float32)])
-        reading.refuse_unless_heard(len(joined), 0.0)
-        most = round(seconds * rate)
-        prime: Floats = np.clip(joined[:most] / max(1.0, reading.peak), -1, 1).astype(np.float32)
+    most, read, heard = round(seconds * rate), 0, np.empty(0, np.float32)
+    with _Reading(Path(path).expanduser().absolute(), rate, MOST_SECONDS) as reading:
+        for piece in reading.pieces():
+            read += len(piece)
+            heard = np.concatenate([heard, piece if len(heard) else _heard(piece, rate)])
+            if len(heard) >= most:
+                break
+        reading.refuse_unless_heard(read, 0.0)
+        reading.refuse_unless_heard(len(heard), 0.0)  # all of it is too high for this rate
+        prime: Floats = np.clip(heard[:most] / max(1.0, reading.peak), -1, 1).astype(np.float32)
         return prime
+
+
+def _heard(samples: Floats, rate: int) -> Floats:
+    """`samples` (n,) from just before their silence ends; none where it does not."""
+    loud = np.abs(samples) >= _QUIETEST
+    begins = int(loud.argmax()) - round(_LEAD_SECONDS * rate)
+    return samples[max(0, begins) :] if loud.any() else samples[:0]
 
 
 class _Reading:

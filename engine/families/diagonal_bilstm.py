@@ -267,4 +267,6 @@ MODEL = Model(
     check=pixelwise.check,
     units=pixelwise.units,
     health=(OVERFITTING, PLATEAU),
+    film="drawing",
+    aside=0.1,  # a wall that changes is what one watches
 )

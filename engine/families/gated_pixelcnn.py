@@ -7,8 +7,8 @@ what stands before in the present row, and at every layer hears what the vertica
     h_l = h_{l-1} + W_1 gate(W_h * h_{l-1} + W_vh z)
     gate(a, b) = tanh(a) sigmoid(b),                with terms for the class in a and b
 
-A vertical kernel may look to the right, since those rows are finished. So everything above is
-seen, and the blind spot of the plain PixelCNN is gone. (The paper's vertical stack has no
+A vertical kernel may look to the right, since those rows are finished. So within reach
+everything above is seen, and the blind spot of the plain PixelCNN is gone. (The paper's vertical stack has no
 "v_{l-1} +"; with it the network learns sooner.)
 
 van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328
@@ -239,7 +239,7 @@ def build(net: NetKnobs, data: ImageData) -> GatedPixelCNN:
 MODEL = Model(
     key="gated-pixelcnn",
     title=N_("Gated PixelCNN"),
-    summary=N_("Two stacks of convolutions, one for the rows above: nothing is out of sight."),
+    summary=N_("Two stacks of convolutions, one for the rows above: there is no blind spot."),
     papers=("van den Oord et al. 2016 (Conditional PixelCNN)",),
     accepts="images",
     data="digits",
@@ -288,4 +288,5 @@ MODEL = Model(
     views=(*VIEWS, NEAREST),
     aside=0.1,  # a wall that changes is what one watches
     health=(OVERFITTING, PLATEAU),
+    film="drawing",
 )

@@ -253,4 +253,5 @@ MODEL = Model(
     views=(*VIEWS, NEAREST),
     aside=0.1,  # a wall that changes is what one watches
     health=(OVERFITTING, PLATEAU),
+    film="drawing",
 )

@@ -211,4 +211,6 @@ MODEL = Model(
     check=pixelwise.check,
     units=pixelwise.units,
     health=(OVERFITTING, PLATEAU),
+    film="drawing",
+    aside=0.1,  # a wall that changes is what one watches
 )

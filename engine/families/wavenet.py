@@ -229,10 +229,10 @@ class TrainKnobs(family.TrainKnobs):
         help=N_("This share learns without its class, so that it can play of none as well."),
     )
     noise: float = knob(
-        5.0,
+        10.0,
         N_("Noise on what it reads"),
         low=0.0,
-        high=16.0,
+        high=32.0,
         unit=N_("steps"),
         live=True,
         advanced=True,
@@ -299,6 +299,8 @@ def batch(data: SoundData, net: NetKnobs, train: TrainKnobs, random: torch.Gener
 
     Many begin where their clip does, as it is there that the class decides; a window may end up
     to half a window after its clip, where it is silent: so a piece learns to begin and to end.
+    What is read has noise. A clean past would tell the pitch better than the class does, and a
+    piece that began a little wrong would go on as another class.
     """
     at = torch.randint(len(data.train), (train.batch,), generator=random).numpy()
     clips = np.searchsorted(data.train_starts, at, side="right") - 1
@@ -450,7 +452,7 @@ class SampleKnobs:
 
 SHOW_SECONDS = 0.05
 SAFE_SECONDS = 0.012
-NOISE_UNTIL = 300
+NOISE_UNTIL = 150
 PIECES = itertools.count(1)
 
 

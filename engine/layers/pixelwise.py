@@ -388,7 +388,7 @@ def step(module: Any, batch: Batch, train: PixelTrainKnobs) -> Iterator[Descent]
     yield Descent(total / (len(batch.tokens) * module.grid.dimensions * math.log(2)))
 
 
-CHUNK = 16  # pictures between two safe points
+CHUNK = 16 * 784  # draws between two safe points, in whole pictures
 MEASURED = 128  # held-out pictures that are measured on while training
 
 
@@ -403,8 +403,9 @@ def evaluate(
     count = len(data.held_out) if most is None else min(len(data.held_out), most, MEASURED)
     classes = classes_of(net, data)
     total = 0.0
-    for first in range(0, count, CHUNK):
-        rows = slice(first, min(first + CHUNK, count))
+    together = max(1, CHUNK // module.grid.draws)
+    for first in range(0, count, together):
+        rows = slice(first, min(first + together, count))
         tokens = module.grid.tokens(data.held_out[rows])
         total += float(nats(module, tokens, told(data.held_out_labels[rows], classes)).sum())
         yield

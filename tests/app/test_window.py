@@ -8,16 +8,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QTimer, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import window as window_module
+from app.fields import SoundField
 from app.page import ModelPage
 from app.special.chips import TokenChips
 from app.start import Faults, Interrupts
@@ -25,11 +27,19 @@ from app.theme import theme
 from app.welcome import Welcome
 from app.window import MainWindow
 from engine.family import Family, Model
+from engine.knobs import knob, knobs_of
 from engine.payloads import Tokens
 from engine.store import Store
 from tests.app import drawing
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A knob for a file."""
+
+    sound: str = knob("", "Own recording", file="sound")
 
 
 def page_of(window: MainWindow) -> ModelPage:
@@ -393,6 +403,27 @@ def test_what_is_no_file_is_left_to_the_fields(window: MainWindow) -> None:
     none = Qt.KeyboardModifier.NoModifier
     event = QDropEvent(QPointF(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, none)
     assert not window.eventFilter(window.windowHandle(), event)
+
+
+def test_a_file_for_a_field_is_left_to_it(window: MainWindow, tmp_path: Path) -> None:
+    wanted, other = tmp_path / "mine.wav", tmp_path / "mine.txt"
+    field = SoundField(next(each for each in knobs_of(Recording) if each.name == "sound"))
+    field.setParent(window)
+    field.setGeometry(0, 0, 60, 30)
+    field.raise_()
+    field.show()
+    none = Qt.KeyboardModifier.NoModifier
+    how = (Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, none)
+
+    def enters(path: Path, place: QPoint) -> bool:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        event = QDragEnterEvent(place, how[0], data, *how[1:])
+        return window.eventFilter(window.windowHandle(), event)
+
+    assert not enters(wanted, QPoint(20, 15))
+    assert enters(other, QPoint(20, 15))
+    assert enters(wanted, QPoint(200, 15))
 
 
 def test_it_fits_a_small_screen_in_every_mode(qtbot: QtBot, window: MainWindow) -> None:

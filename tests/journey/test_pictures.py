@@ -12,7 +12,7 @@ from tests.journey.test_journey import plan_for_long, train
 
 Launch = Callable[[], Program]
 
-GAN, DIFFUSION, VAE = 3, 4, 5
+GAN, DIFFUSION, VAE = 3, 5, 6
 CARD = "page.pictures.current"
 SHOWN = f"{CARD}.holder.payload"
 LIVE = "page.sampling.live.payload"

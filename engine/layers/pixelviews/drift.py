@@ -225,9 +225,9 @@ def drift_panels(grid: Grid, continued: Continued) -> Panels:
         across=2 if titles else 3,
         weights=() if titles else (1.0, 1.0, 0.7),
         caption=N_(
-            "Mean of {count} held-out pictures, real at the top and continued by the model. As "
-            "long as it goes on like the data the lines stay together; where they part, it has "
-            "come to where it never was while it learned.",
+            "Mean of {count} held-out pictures, real at the top and continued by the model. A gap "
+            "from the first row on is what the model has not learned; where it widens, the "
+            "model has come to where it never was while it learned.",
             count=len(real),
         ),
     )

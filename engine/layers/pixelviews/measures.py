@@ -138,9 +138,9 @@ def parts(trained: Trained, knobs: PartsKnobs) -> Drawing:
         x_title=N_("row"),
         y_title=N_("nats per row"),
         caption=N_(
-            "Mean of {count} pictures. Bits per dimension: training {train:.3f}, held-out "
-            "{held_out:.3f}. Where held-out is clearly above, it learns by heart.",
-            count=min(knobs.count, len(data.held_out)),
+            "Means of up to {count} pictures each. Bits per dimension: training {train:.3f}, "
+            "held-out {held_out:.3f}. Where held-out is clearly above, it learns by heart.",
+            count=knobs.count,
             train=bits[0],
             held_out=bits[1],
         ),

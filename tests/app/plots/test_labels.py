@@ -1,11 +1,13 @@
 """How labels read, and which fit."""
 
 import pytest
-from PySide6.QtGui import QFontMetricsF
+from PySide6.QtGui import QColor, QFontMetricsF
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from app.plots.labels import (
     LEAST,
+    Key,
     fitting,
     label_font,
     label_of,
@@ -58,3 +60,18 @@ def test_marks_take_a_letter_and_words_a_gap(qapp: QApplication) -> None:
     width = width_of(label_font(20))
     assert width("␣") == width("↵") == width("x")
     assert width("␣the") == 4 * width("x") + 4
+
+
+def test_a_legend_goes_on_in_another_line(qtbot: QtBot) -> None:
+    entries = [(name, QColor("red"), False) for name in ("what was heard", "what was expected")]
+    for lines, count, high in ((1, 1, 1), (2, 2, 2)):
+        key = Key(lines)
+        qtbot.addWidget(key)
+        key.show_entries(entries)
+        key.resize(150, 60)
+        key.show()
+        assert len(key.places()) == count
+        assert key.height() == high * key.line
+        key.resize(500, key.height())
+        assert len(key.places()) == 2
+        assert key.height() == key.line

@@ -159,6 +159,15 @@ def test_the_axis_is_that_of_the_whole(widget: SoundWidget) -> None:
     assert speed_of(TONE) == ""
 
 
+def test_another_theme_brings_no_titles_where_there_is_no_room(widget: SoundWidget) -> None:
+    widget.resize(400, 190)
+    widget.show_payload(replace(growing(16_000), spectrogram=True))
+    axes = [plot.getAxis("left") for plot in (widget.plot, widget.tones)]
+    assert not any(axis.label.isVisible() for axis in axes)
+    widget.recolour()
+    assert not any(axis.label.isVisible() for axis in axes)
+
+
 def test_a_zoom_stays_while_it_grows(widget: SoundWidget) -> None:
     widget.show_payload(growing(4000))
     widget.plot.setXRange(0.1, 0.3, padding=0)

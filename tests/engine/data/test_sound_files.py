@@ -286,6 +286,30 @@ def test_a_prime_is_the_beginning_at_the_rate_that_is_wanted(tmp_path: Path) -> 
     assert np.abs(prime_of(loud, 8000)).max() == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("rate", [8000, 44_100])
+def test_a_prime_begins_where_the_silence_ends(tmp_path: Path, rate: int) -> None:
+    tone = sine(440, 1, rate)
+    path = str(written(tmp_path / "a.wav", np.concatenate([np.zeros(4 * rate), tone]), rate))
+    prime = prime_of(path, 8000, 0.25)
+    assert len(prime) == 2000
+    begins = int((np.abs(prime) > 1e-3).argmax())
+    assert 75 < begins < 130  # a hundredth of a second before, and what a filter needs to begin
+    wanted = sine(440, 1, 8000)[100:1900]
+    errors = [np.abs(prime[100 + shift :][:1700] - wanted[:1700]).max() for shift in range(150)]
+    assert min(errors) < 5e-3
+    silent = str(written(tmp_path / "b.wav", np.zeros(3 * rate), rate))
+    with pytest.raises(PlaygroundError, match="is silent from beginning to end"):
+        prime_of(silent, 8000, 0.25)
+
+
+def test_a_prime_of_what_the_rate_cannot_hold_is_refused(tmp_path: Path) -> None:
+    wave = sine(15_000, 2, 44_100)
+    wave *= np.hanning(len(wave))  # a sudden start would be heard
+    path = str(written(tmp_path / "a.wav", wave, 44_100, "FLOAT"))
+    with pytest.raises(PlaygroundError, match="has no sound in it"):
+        prime_of(path, 8000, 0.25)
+
+
 def test_no_prime_is_told() -> None:
     with pytest.raises(PlaygroundError, match="there is no sound yet: open a file or drop one"):
         prime_of("", 8000)

@@ -11,10 +11,13 @@ from torch import Tensor
 
 from engine.data import images
 from engine.data.images import ImageData
+from engine.export import film_view, raster_film
 from engine.families import diagonal_bilstm, row_lstm
+from engine.family import Trained
 from engine.layers import pixelwise
 from engine.layers.pixelrnn import Front, PixelRNN, PixelRNNKnobs, pointwise, recur
 from engine.layers.pixelwise import DrawKnobs, Grid, Recompute, generate, nats, places, uniforms
+from engine.payloads import Raster
 from tests.engine.small import last, randomise, some_tokens
 
 both = pytest.mark.parametrize("family", [row_lstm, diagonal_bilstm])
@@ -271,6 +274,19 @@ def test_the_masks_are_those_of_the_weights(family: Any) -> None:
     assert np.array_equal(now[0], np.tril(lower, -1))  # mask A
     assert np.array_equal(now[1], lower)  # mask B
     assert np.array_equal(now[-1], lower)
+
+
+@both
+def test_a_picture_can_be_taken_out_as_it_comes_about(family: Any) -> None:
+    """As a film of the view that draws it point by point."""
+    view = film_view(family.MODEL)
+    assert view is not None
+    data = pictures(3, 4)
+    module = network(family, data).float()
+    trained = Trained(module, family.NetKnobs(), family.MODEL.train(), data, 3, family.MODEL)
+    raster = last(view.make(trained, view.knobs()))
+    assert isinstance(raster, Raster)
+    assert len(raster_film(raster).frames) == 12 + 1
 
 
 def test_more_tokens_than_can_be_told_apart_are_refused() -> None:
