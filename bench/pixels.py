@@ -29,6 +29,8 @@ from engine.data.images import ImageData, Pixels
 MODELS = (
     *("pixelcnn", "gated-pixelcnn", "row-lstm", "diagonal-bilstm"),
     *("pixelcnn/patches", "gated-pixelcnn/patches"),
+    *("pixelcnn/ten-minutes", "gated-pixelcnn/ten-minutes"),
+    *("row-lstm/deeper", "diagonal-bilstm/deeper"),
 )
 PEER = "plain PyTorch"
 TARGETS = {60.0: 68.0, 180.0: 66.0}  # nats, for the best of them on "digits"
@@ -102,12 +104,12 @@ def verdicts(
             line += f"; at most {most:g} wanted: {'met' if value <= most else 'missed'}"
         print(line)
     last = max(times)
-    plain = found.get(("pixelcnn", last))
-    if plain is not None:
-        for model in ("gated-pixelcnn", "row-lstm", "diagonal-bilstm"):
-            if (model, last) in found:
-                word = "below" if found[model, last] < plain else "NOT below"
-                print(f"{last:g} s: {model} is {word} pixelcnn")
+    plain = [model for model in models if model.partition("/")[0] == "pixelcnn"]
+    for model in models:
+        for simple in plain:
+            if model not in plain:
+                word = "below" if found[model, last] < found[simple, last] else "NOT below"
+                print(f"{last:g} s: {model} is {word} {simple}")
     print()
 
 
@@ -171,7 +173,8 @@ def drawing_seconds(key: str, preset: str | None, data: ImageData) -> tuple[floa
     import torch
 
     from engine.__main__ import find_model
-    from engine.layers.pixelwise import DrawKnobs, Recompute, generate, places, uniforms
+    from engine.layers.pixelwise import DrawKnobs, Recompute, generate, places
+    from engine.sampling import uniforms
 
     model = find_model(key)
     module: Any = model.build(model.preset(preset).net, data).eval().requires_grad_(False)

@@ -30,6 +30,7 @@ from engine.layers.soundviews import Recomputed
 from engine.layers.wavenet_queue import COMPILED, Queues, weights_of
 
 RATE = 16_000
+LEAST, TIMES = 32_000, 200  # samples a second, and times as many as the torch queue
 COMPARED = 64
 
 
@@ -150,6 +151,14 @@ def main() -> None:
             for name, speeds in found.items()
         ],
     )
+    if compiled is not None:
+        speed = median(found["queues, compiled"])
+        for value, wanted, what in (
+            (speed, LEAST, "samples/s"),
+            (speed / torch_queue, TIMES, "times the torch queue"),
+        ):
+            word = "met" if value >= wanted else "missed"
+            print(f"{value:,.0f} {what}; at least {wanted:,} wanted: {word}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ text that is taken up again in the middle goes on as it would have, and the
 step-by-step mode draws what the whole text would have drawn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,13 @@ def uniform(seed: int, number: int) -> float:
     """The uniform number in [0, 1) for draw `number` of `seed`, independent of all others."""
     bits = np.random.Philox(key=seed, counter=[number, 0, 0, 0]).random_raw()
     return float(int(bits) >> 11) * 2.0**-53
+
+
+def uniforms(seeds: Sequence[int], draws: int) -> NDArray[np.float64]:
+    """(len(seeds), draws) uniform numbers in [0, 1); a row is from its seed alone, and draw n
+    takes the number n whatever is drawn or given before."""
+    rows = [np.random.Generator(np.random.Philox(key=seed)).random(draws) for seed in seeds]
+    return np.stack(rows) if rows else np.empty((0, draws))
 
 
 def softmax(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:

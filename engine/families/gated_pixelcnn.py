@@ -8,8 +8,8 @@ what stands before in the present row, and at every layer hears what the vertica
     gate(a, b) = tanh(a) sigmoid(b),                with terms for the class in a and b
 
 A vertical kernel may look to the right, since those rows are finished. So within reach
-everything above is seen, and the blind spot of the plain PixelCNN is gone. (The paper's vertical stack has no
-"v_{l-1} +"; with it the network learns sooner.)
+everything above is seen, and the blind spot of the plain PixelCNN is gone. (The paper's
+vertical stack has no "v_{l-1} +"; with it the network learns sooner.)
 
 van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328
 (eqs. 2 and 3, figure 2).
@@ -261,6 +261,13 @@ MODEL = Model(
             N_("The same network, scheduled for a minute on one core."),
             NetKnobs(),
             with_defaults(PixelCNNTrainKnobs, steps=0, seconds=60.0),
+        ),
+        Preset(
+            "ten-minutes",
+            N_("Ten minutes"),
+            N_("The same network with more dropout, or so long it would learn by heart."),
+            NetKnobs(dropout=0.2),
+            with_defaults(PixelCNNTrainKnobs, steps=0, seconds=600.0),
         ),
         Preset(
             "patches",

@@ -38,11 +38,11 @@ from engine.layers import sounds, soundviews
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import with_defaults
 from engine.layers.muon import Muon
-from engine.layers.pixelwise import uniforms
 from engine.layers.sounds import Output
 from engine.layers.wavenet_queue import streams, weights_of
 from engine.payloads import Sound
 from engine.phrases import N_
+from engine.sampling import uniforms
 
 # Shapes: N pieces, T samples, R residual, S skip channels, V numbers for a sample.
 

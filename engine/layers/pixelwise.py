@@ -30,7 +30,7 @@ from engine.layers.muon import Muon
 from engine.layers.pictures import PictureSampleKnobs
 from engine.payloads import Images
 from engine.phrases import N_, PlaygroundError
-from engine.sampling import allowed_rows, draw_rows, softmax
+from engine.sampling import allowed_rows, draw_rows, softmax, uniforms
 
 # Shapes: N pictures, C channels, V tokens to choose from, R rows and S columns of tokens,
 # P points in a token (1 or 4).
@@ -201,13 +201,6 @@ def grid_of(net: PixelNetKnobs, data: Any) -> Grid:
     """The tokens of the pictures of `data`."""
     height, width, channels = data.shape
     return Grid(height, width, channels, int(net.levels), int(net.patch))
-
-
-def uniforms(seeds: Sequence[int], draws: int) -> NDArray[np.float64]:
-    """(len(seeds), draws) uniform numbers in [0, 1); a row is from its seed alone, and draw n
-    takes the number n whatever is drawn or given before."""
-    rows = [np.random.Generator(np.random.Philox(key=seed)).random(draws) for seed in seeds]
-    return np.stack(rows) if rows else np.empty((0, draws))
 
 
 MOST_TOKENS = 256

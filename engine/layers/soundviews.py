@@ -21,11 +21,11 @@ from engine.data.sound_files import prime_of
 from engine.family import Drawing, Trained, View
 from engine.knobs import knob
 from engine.layers import sounds
-from engine.layers.pixelwise import uniforms
 from engine.layers.sounds import Part
 from engine.layers.wavenet_queue import Streams, streams, weights_of
 from engine.payloads import Curve, Dots, Film, Heatmap, Line, Panels, Plane, Sound
 from engine.phrases import N_, PlaygroundError
+from engine.sampling import uniforms
 
 Array = NDArray[np.float32]
 
@@ -163,23 +163,28 @@ def tree(trained: Trained, knobs: TreeKnobs) -> Drawing:
         across=1,
         caption=N_(
             "All {count} layers together see {samples:,} samples, {ms:.1f} ms. Below: how strongly "
-            "the next sample depends on each of them; {heard:,} have a gradient, none beyond.",
+            "the next sample depends on each of the last {measured:,}; {heard:,} have a gradient.",
             count=len(module.layers),
             samples=module.field,
             ms=1000 * module.field / rate,
+            measured=len(strength),
             heard=len(heard),
         ),
     )
 
 
-MOST_MEASURED = 16_384
+MOST_MEASURED = 2_000_000  # samples times layers times channels
 
 
 def gradient_back(trained: Trained) -> Array:
-    """|gradient| of the last logits in what entered k + 1 samples before, (n,); n goes beyond what
-    it can see, at least where that is at most `MOST_MEASURED`."""
+    """|gradient| of the last logits in what entered k + 1 samples before, (n,).
+
+    n goes beyond what it can see, but where the network is so large that this would take
+    longer than a moment.
+    """
     module, data = trained.module, trained.data
-    length = min(module.field, MOST_MEASURED) + 64
+    numbers = len(module.layers) * trained.net.residual
+    length = min(module.field, max(1024, MOST_MEASURED // numbers)) + 64
     real = data.held_out[:length] if len(data.held_out) else np.zeros(0, np.int16)
     values = np.resize(real / np.float32(sounds.FULL), length) if len(real) else np.zeros(length)
     codes = torch.from_numpy(module.output.encode(values))[None]
@@ -214,8 +219,16 @@ class DistributionKnobs(OfSound):
         low=16,
         high=1024,
         live=True,
+        advanced=True,
         help=N_("So many in a row."),
     )
+
+
+REAL_SOUND = N_("Each column is what the model expects of a sample that it has not seen yet.")
+OWN_SOUND = N_(
+    "Each column is what the model expects of a sample that it has not seen yet. It is told no "
+    "class of a sample of its own, and takes a row of clips for one sound."
+)
 
 
 @torch.no_grad()
@@ -223,8 +236,9 @@ def distribution(trained: Trained, knobs: DistributionKnobs) -> Drawing:
     """The probability of each value, sample by sample, and the values that came."""
     module, rate = trained.module, trained.data.rate
     sample = trained.sample
-    if knobs.newest and not knobs.recording and isinstance(sample, Sound):
-        values, label = sample.samples, module.classes
+    own = sample if knobs.newest and not knobs.recording else None
+    if isinstance(own, Sound):
+        values, label = own.samples, module.classes
     else:
         values, label = chosen(trained, knobs.clip, knobs.recording)
     first = max(0, min(round(knobs.start * rate), len(values) - knobs.length))
@@ -260,7 +274,7 @@ def distribution(trained: Trained, knobs: DistributionKnobs) -> Drawing:
         (shown, came),
         across=1,
         weights=(2.0, 1.0),
-        caption=N_("Each column is what the model expects of a sample that it has not seen yet."),
+        caption=OWN_SOUND if isinstance(own, Sound) else REAL_SOUND,
     )
 
 
@@ -513,8 +527,8 @@ def drift(trained: Trained, knobs: DriftKnobs) -> Drawing:
         log_x=True,
         caption=N_(
             "From the beginning of {pieces} held-out clips the model goes on by itself. The gap "
-            "between the first two lines is what it has lost of the real sound; the third says "
-            "that it does not notice.",
+            "between the first two lines is what it has lost of the real sound; the third is how "
+            "sure it was of what it made itself.",
             pieces=knobs.pieces,
         ),
     )

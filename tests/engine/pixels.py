@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.data.images import ImageData
-from engine.layers.pixelwise import DrawKnobs, Drawn, Recompute, generate, nats, places, uniforms
+from engine.layers.pixelwise import DrawKnobs, Drawn, Recompute, generate, nats, places
+from engine.sampling import uniforms
 from tests.engine.small import image_data, randomise, some_tokens
 
 COMBINATIONS = [

@@ -1,4 +1,4 @@
-"""Journeys in the tab Autoregressive: a point put by hand, a brush, and a sound heard as it comes."""
+"""Journeys in the tab Autoregressive: a point put by hand, a brush, a sound heard as it comes."""
 
 import os
 import subprocess

@@ -16,12 +16,12 @@ from engine.layers.pixelwise import (
     Grid,
     generate,
     labels_of,
-    uniforms,
 )
 from engine.payloads import (
     Raster,
 )
 from engine.phrases import N_
+from engine.sampling import uniforms
 
 # Shapes: N pictures, C channels, V tokens to choose from, R rows and S columns of tokens,
 # P points in a token (1 or 4).

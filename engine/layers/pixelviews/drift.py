@@ -21,7 +21,6 @@ from engine.layers.pixelwise import (
     Grid,
     generate,
     told,
-    uniforms,
 )
 from engine.payloads import (
     Array,
@@ -31,6 +30,7 @@ from engine.payloads import (
     Panels,
 )
 from engine.phrases import N_
+from engine.sampling import uniforms
 
 # Shapes: N pictures, C channels, V tokens to choose from, R rows and S columns of tokens,
 # P points in a token (1 or 4).

@@ -179,7 +179,7 @@ def field_at(trained: Trained, row: int, column: int) -> Field:
     return Field(row, column, strength.float().numpy(), (found.amax(0) > 0).numpy())
 
 
-LATER, FAR, HERE = (30, 31, 36), (92, 88, 92), (255, 255, 255)
+LATER, FAR, HERE = (0, 0, 0), (104, 100, 104), (255, 255, 255)
 HIDDEN = (240, 128, 0)  # orange beside blue can be told apart by all
 WEAK, STRONG = (26, 62, 98), (140, 215, 255)
 DECADES = 4.0

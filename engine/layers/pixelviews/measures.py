@@ -23,7 +23,6 @@ from engine.layers.pixelwise import (
     labels_of,
     nats,
     told,
-    uniforms,
 )
 from engine.payloads import (
     Curve,
@@ -33,6 +32,7 @@ from engine.payloads import (
     Panels,
 )
 from engine.phrases import N_
+from engine.sampling import uniforms
 
 # Shapes: N pictures, C channels, V tokens to choose from, R rows and S columns of tokens,
 # P points in a token (1 or 4).
@@ -97,7 +97,7 @@ def surprise(trained: Trained, knobs: SurpriseKnobs) -> Drawing:
             ),
         ),
         across=3,
-        weights=(1.0, 1.3, 1.0),
+        weights=(0.8, 1.7, 1.0),
         caption=N_(
             "-log p of each place given all before it; they add up to that of the picture. "
             "{less} of {count} held-out pictures surprise it less; their mean is {mean:.1f} nats.",

@@ -16,8 +16,9 @@ from engine.families import diagonal_bilstm, row_lstm
 from engine.family import Trained
 from engine.layers import pixelwise
 from engine.layers.pixelrnn import Front, PixelRNN, PixelRNNKnobs, pointwise, recur
-from engine.layers.pixelwise import DrawKnobs, Grid, Recompute, generate, nats, places, uniforms
+from engine.layers.pixelwise import DrawKnobs, Grid, Recompute, generate, nats, places
 from engine.payloads import Raster
+from engine.sampling import uniforms
 from tests.engine.small import last, randomise, some_tokens
 
 both = pytest.mark.parametrize("family", [row_lstm, diagonal_bilstm])

@@ -25,10 +25,9 @@ from engine.layers.pixelwise import (
     Recompute,
     generate,
     places,
-    uniforms,
 )
 from engine.phrases import PlaygroundError
-from engine.sampling import softmax
+from engine.sampling import softmax, uniforms
 from tests.engine.pixels import finished
 from tests.engine.small import image_data, last
 

@@ -132,6 +132,11 @@ def test_sizes_that_are_no_multiple_of_eight_come_out_right() -> None:
     assert np.abs(plain.logits - compiled.logits).max() < 1e-5
 
 
-def test_it_warms_up() -> None:
+def test_what_warms_up_is_what_is_used() -> None:
     wavenet_step.warm_up()
-    assert wavenet_step.run.signatures
+    before = list(wavenet_step.run.signatures)
+    assert before
+    for output in OUTPUTS:
+        weights = weights_of(network(output))
+        CompiledQueues(weights, [0]).run(np.zeros((1, 4), np.int64), 0, np.zeros((1, 4, 2)), 1.0)
+    assert list(wavenet_step.run.signatures) == before

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from engine.families import gated_pixelcnn
-from engine.layers import pixelwise
 from engine.layers.pixelviews.drift import nearest_bands
 from engine.layers.pixelwise import nats
+from engine.sampling import uniforms
 from tests.engine.layers.pixelviews.models import draw, every_model, made
 from tests.engine.pixels import finished
 
@@ -74,7 +74,7 @@ def test_what_a_model_draws_costs_it_as_much_as_it_should() -> None:
     panels = draw(trained, "drift", rows=4, count=4, seed=8)
     grid, data, module = trained.module.grid, trained.data, trained.module
     real = grid.tokens(data.held_out[:4])
-    numbers = pixelwise.uniforms(range(8, 12), grid.draws)
+    numbers = uniforms(range(8, 12), grid.draws)
     labels = torch.from_numpy(data.held_out_labels[:4])
     own = real.clone()
     with torch.no_grad():
