@@ -29,7 +29,6 @@ from engine.data.images import ImageData, Pixels
 MODELS = (
     *("pixelcnn", "gated-pixelcnn", "row-lstm", "diagonal-bilstm"),
     *("pixelcnn/patches", "gated-pixelcnn/patches"),
-    *("pixelcnn/ten-minutes", "gated-pixelcnn/ten-minutes"),
     *("row-lstm/deeper", "diagonal-bilstm/deeper"),
 )
 PEER = "plain PyTorch"

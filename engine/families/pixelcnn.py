@@ -228,13 +228,6 @@ MODEL = Model(
             with_defaults(PixelCNNTrainKnobs, steps=0, seconds=60.0),
         ),
         Preset(
-            "ten-minutes",
-            N_("Ten minutes"),
-            N_("The same network with more dropout, or so long it would learn by heart."),
-            NetKnobs(dropout=0.2),
-            with_defaults(PixelCNNTrainKnobs, steps=0, seconds=600.0),
-        ),
-        Preset(
             "patches",
             N_("Patches"),
             N_("Squares of 2x2 points are drawn at once: a quarter of the work."),
