@@ -34,8 +34,8 @@ from engine.layers.pixelviews import VIEWS
 from engine.layers.pixelwise import (
     Grid,
     Mask,
+    PixelCNNKnobs,
     PixelCNNTrainKnobs,
-    PixelNetKnobs,
     PixelSampleKnobs,
     Places,
     classes_of,
@@ -48,7 +48,7 @@ from engine.phrases import N_
 
 
 @dataclass(frozen=True)
-class NetKnobs(PixelNetKnobs):
+class NetKnobs(PixelCNNKnobs):
     """Size and shape of the network."""
 
     width: int = knob(
@@ -64,22 +64,6 @@ class NetKnobs(PixelNetKnobs):
         low=1,
         high=16,
         help=N_("Of each stack, besides the first. Each sees one row and one column further."),
-    )
-    kernel: int = knob(
-        5,
-        N_("Reach of the first layer"),
-        low=1,
-        high=5,
-        advanced=True,
-        help=N_("Rows above, and columns to either side, that the first layer sees."),
-    )
-    dropout: float = knob(
-        0.05,
-        N_("Dropout"),
-        low=0.0,
-        high=0.9,
-        advanced=True,
-        help=N_("Features that are left out at random in training, against learning by heart."),
     )
 
 

@@ -35,8 +35,8 @@ from engine.layers.pixelviews import VIEWS
 from engine.layers.pixelwise import (
     Grid,
     Mask,
+    PixelCNNKnobs,
     PixelCNNTrainKnobs,
-    PixelNetKnobs,
     PixelSampleKnobs,
     Places,
     classes_of,
@@ -49,7 +49,7 @@ from engine.phrases import N_
 
 
 @dataclass(frozen=True)
-class NetKnobs(PixelNetKnobs):
+class NetKnobs(PixelCNNKnobs):
     """Size and shape of the network."""
 
     width: int = knob(
@@ -65,22 +65,6 @@ class NetKnobs(PixelNetKnobs):
         low=1,
         high=16,
         help=N_("Each lets a point see one row further up, and one column to either side."),
-    )
-    kernel: int = knob(
-        5,
-        N_("Reach of the first layer"),
-        low=1,
-        high=5,
-        advanced=True,
-        help=N_("Rows above, and columns to either side, that the first layer sees."),
-    )
-    dropout: float = knob(
-        0.05,
-        N_("Dropout"),
-        low=0.0,
-        high=0.9,
-        advanced=True,
-        help=N_("Features that are left out at random in training, against learning by heart."),
     )
 
 

@@ -275,6 +275,28 @@ class PixelTrainKnobs(TrainKnobs):
 
 
 @dataclass(frozen=True)
+class PixelCNNKnobs(PixelNetKnobs):
+    """What both PixelCNNs have besides their size."""
+
+    kernel: int = knob(
+        5,
+        N_("Reach of the first layer"),
+        low=1,
+        high=5,
+        advanced=True,
+        help=N_("Rows above, and columns to either side, that the first layer sees."),
+    )
+    dropout: float = knob(
+        0.05,
+        N_("Dropout"),
+        low=0.0,
+        high=0.9,
+        advanced=True,
+        help=N_("Features that are left out at random in training, against learning by heart."),
+    )
+
+
+@dataclass(frozen=True)
 class PixelCNNTrainKnobs(PixelTrainKnobs):
     """How a PixelCNN is trained: in many short steps."""
 
@@ -505,17 +527,20 @@ class Places(nn.Module):
 
 
 class Recompute:
-    """A stepper that computes everything anew for each draw: slow, and plainly right."""
+    """A stepper that computes everything anew for each draw: slow, and plainly right.
 
-    def __init__(self, module: Any, labels: Tensor) -> None:
-        self._module, self._labels = module, labels
+    so_far: only the rows that are begun, so that a draw costs the more the later it is.
+    """
+
+    def __init__(self, module: Any, labels: Tensor, so_far: bool = False) -> None:
+        self._module, self._labels, self._so_far = module, labels, so_far
         self._dtype = next(module.parameters()).dtype
 
     def __call__(self, row: int, column: int, channel: int, tokens: Tensor) -> Tensor:
         """(N, V)."""
-        logits: Tensor = self._module(
-            self._module.grid.inputs(tokens).to(self._dtype), self._labels
-        )
+        seen = tokens[:, :, : row + 1] if self._so_far else tokens
+        x = self._module.grid.inputs(seen).to(self._dtype)
+        logits: Tensor = self._module(x, self._labels)
         return logits[:, channel, :, row, column]
 
 

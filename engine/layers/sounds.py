@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.data.sound import FULL, clip_of
 from engine.phrases import N_
 from engine.sampling import softmax
 
@@ -208,9 +209,6 @@ OUTPUTS: Mapping[str, Output] = {
 # --- clips
 
 
-FULL = 32768.0
-
-
 @dataclass(frozen=True, eq=False)
 class Part:
     """Samples (n,) int16 of several clips, and where each begins."""
@@ -225,8 +223,7 @@ class Part:
 
     def clip(self, number: int) -> Array:
         """A clip, (n,) in [-1, 1)."""
-        first = int(self.starts[number])
-        samples = self.samples[first : first + self.lengths[number]]
+        samples = clip_of(self.samples, self.starts, number)
         return np.asarray(samples / np.float32(FULL), np.float32)
 
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.sound import SoundData
+from engine.data.sound import FULL, SoundData
 from engine.data.sound_files import prime_of
 from engine.family import Drawing, Trained, View
 from engine.knobs import knob
@@ -186,7 +186,7 @@ def gradient_back(trained: Trained) -> Array:
     numbers = len(module.layers) * trained.net.residual
     length = min(module.field, max(1024, MOST_MEASURED // numbers)) + 64
     real = data.held_out[:length] if len(data.held_out) else np.zeros(0, np.int16)
-    values = np.resize(real / np.float32(sounds.FULL), length) if len(real) else np.zeros(length)
+    values = np.resize(real / np.float32(FULL), length) if len(real) else np.zeros(length)
     codes = torch.from_numpy(module.output.encode(values))[None]
     with torch.enable_grad():
         entered = module.entered(codes).detach().requires_grad_(True)

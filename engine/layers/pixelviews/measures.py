@@ -4,11 +4,9 @@ import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from engine.family import Drawing, Trained
 from engine.knobs import NoKnobs, knob
@@ -19,6 +17,7 @@ from engine.layers.pixelwise import (
     DrawKnobs,
     Drawn,
     Grid,
+    Recompute,
     generate,
     labels_of,
     nats,
@@ -159,19 +158,6 @@ def lengths(draws: int) -> list[int]:
     return sorted({round(each) for each in np.geomspace(1, draws, MARKS)})
 
 
-class SoFar:
-    """A stepper that keeps nothing: each draw computes all rows there are anew."""
-
-    def __init__(self, module: Any, labels: Tensor) -> None:
-        self._module, self._labels = module, labels
-
-    def __call__(self, row: int, column: int, channel: int, tokens: Tensor) -> Tensor:
-        """(N, V)."""
-        x = self._module.grid.inputs(tokens[:, :, : row + 1])
-        logits: Tensor = self._module(x, self._labels)
-        return logits[:, channel, :, row, column]
-
-
 def clocked(
     way: Generator[Drawn, None, Drawn], marks: Sequence[int], budget: float
 ) -> Generator[tuple[int, float] | None, None, None]:
@@ -202,7 +188,11 @@ def cost(trained: Trained, knobs: NoKnobs) -> Drawing:
     ways = (
         generate(module, labels, numbers, DrawKnobs(temperature=1.0)),
         generate(
-            module, labels, numbers, DrawKnobs(temperature=1.0), stepper=SoFar(module, labels)
+            module,
+            labels,
+            numbers,
+            DrawKnobs(temperature=1.0),
+            stepper=Recompute(module, labels, so_far=True),
         ),
     )
     for way, found, budget in zip(ways, measured, (math.inf, BUDGET), strict=True):

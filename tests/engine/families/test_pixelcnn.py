@@ -11,16 +11,10 @@ from torch.nn import functional as F
 from engine.families import pixelcnn
 from engine.families.pixelcnn import NetKnobs
 from tests.engine.pixels import (
-    COMBINATIONS,
-    assert_kept_is_anew,
-    assert_weights_are_copied,
-    drawn,
     field,
     leaks,
     pictures,
     ready,
-    some_inputs,
-    total_probability,
 )
 
 
@@ -109,58 +103,6 @@ def test_a_block_is_what_the_paper_draws() -> None:
             looked += block.look.weight[:, :, down, across] @ at(n, r + down - 1, c + across - 1)
         wanted = x[n, :, r, c] + block.leave.weight[:, :, 0, 0] @ F.relu(looked) + block.leave.bias
         torch.testing.assert_close(said[n, :, r, c], wanted, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("label", [0, 2, 3])
-@pytest.mark.parametrize(
-    ("height", "width", "channels", "levels"), [(2, 2, 1, "2"), (2, 1, 3, "2"), (1, 2, 1, "4")]
-)
-def test_the_probabilities_of_all_pictures_sum_to_one(
-    height: int, width: int, channels: int, levels: str, label: int
-) -> None:
-    module = network(height, width, channels, levels=levels).double()
-    assert total_probability(module, label) == pytest.approx(1.0, abs=1e-12)
-
-
-def test_the_class_is_heeded_and_so_is_none() -> None:
-    module = network().double()
-    said = [module(some_inputs(module), torch.tensor([label])) for label in range(4)]
-    assert all(not torch.equal(a, b) for i, a in enumerate(said) for b in said[:i])
-
-
-def test_a_network_that_is_told_nothing_has_no_classes() -> None:
-    assert network(labels=False).classes == 0
-
-
-def test_a_network_may_know_where_it_is() -> None:
-    """Everything is the same all around, but for the edges, which are far."""
-    for places in (True, False):
-        module = network(13, 13, depth=1, kernel=1, places=places).double()
-        x = torch.ones(1, 1, 13, 13, dtype=torch.float64)
-        said = module(x, torch.zeros(1, dtype=torch.int64))[0, 0, :, 4:, 4:-4]
-        spread = float(said.std(dim=(1, 2)).max())
-        assert spread > 0.01 if places else spread < 1e-12
-
-
-# --- drawing
-
-
-@pytest.mark.parametrize(("channels", "levels", "patch"), COMBINATIONS)
-def test_what_is_kept_gives_the_same_as_computing_anew(
-    channels: int, levels: str, patch: str
-) -> None:
-    for places in (True, False):
-        module = network(5, 4, channels, levels=levels, patch=patch, places=places)
-        assert_kept_is_anew(module, torch.tensor([0, 1, 3]))
-
-
-def test_a_picture_is_drawn_from_one_state_of_the_weights() -> None:
-    assert_weights_are_copied(network(), torch.tensor([0, 1]))
-
-
-def test_a_picture_smaller_than_the_kernel_can_be_learned_and_drawn() -> None:
-    module = network(2, 2, kernel=5)
-    assert drawn(module, torch.tensor([0])).tokens.shape == (1, 1, 2, 2)
 
 
 def test_the_masks_that_are_shown_are_those_in_use() -> None:

@@ -79,7 +79,7 @@ def test_the_rows_so_far_give_the_same_logits_as_the_whole(key: str, variant: st
     shape = (2, grid.channels, grid.rows, grid.columns)
     tokens = torch.randint(grid.size, shape, generator=random)
     labels = torch.tensor([0, module.classes])
-    so_far, whole = measures.SoFar(module, labels), Recompute(module, labels)
+    so_far, whole = Recompute(module, labels, so_far=True), Recompute(module, labels)
     with torch.no_grad():
         for place in list(places(grid))[:: grid.channels + 1]:
             torch.testing.assert_close(so_far(*place, tokens), whole(*place, tokens))
