@@ -88,7 +88,7 @@ def surprise(trained: Trained, knobs: SurpriseKnobs) -> Drawing:
             *left,
             Curve(
                 (
-                    Line(N_("held-out pictures, in order"), ranks, sums),
+                    Line(N_("held-out, in order"), ranks, sums),
                     Line(N_("this picture"), ranks[[0, -1]], np.full(2, total, np.float32)),
                 ),
                 x_title=N_("picture"),
@@ -96,7 +96,7 @@ def surprise(trained: Trained, knobs: SurpriseKnobs) -> Drawing:
             ),
         ),
         across=3,
-        weights=(0.8, 1.7, 1.0),
+        weights=(0.8, 1.5, 1.2),
         caption=N_(
             "-log p of each place given all before it; they add up to that of the picture. "
             "{less} of {count} held-out pictures surprise it less; their mean is {mean:.1f} nats.",
