@@ -19,12 +19,22 @@ from engine.phrases import N_
 
 if TYPE_CHECKING:  # the declarations must be readable before torch is there
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from engine.events import Progress
     from engine.history import History
 
 Drawing: TypeAlias = "Generator[Payload | None, None, None]"
 """A generator of payloads; ``None`` is only a safe point. Newest payload wins."""
+Teach: TypeAlias = (
+    "Callable[[Any, Any, Any, Mapping[str, Trained]], "
+    "Generator[Progress | None, None, Mapping[str, NDArray[Any]]]]"
+)
+"""See `Model.teach`."""
+
+OTHER = "other run"
+"""Among the companions of a view: another run of the same model on the same data."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,7 @@ class View:
     knobs: what a person can set about it; the window shows them above the picture.
     every: redrawn each so many seconds while training; None means only on demand.
     companions: keys of models whose runs are wanted for comparison; its own is passed over.
+        `OTHER` is the newest other run of the same model on the same data.
     invitation: what to do before there is something to show, where that is not plain.
     """
 
@@ -249,6 +260,11 @@ class Model:
     curves_caption: what must be known to read them ("these need not fall"), if anything.
     health: what may go wrong with it.
     aside: the share of the time that views, live samples and measurements may take.
+    teach: ``teach(data, net, train, companions)`` is asked once, before a training begins. It
+        yields ``None`` or `Progress` at safe points and returns arrays by name that belong to
+        what is learned from (what a teacher made of the sources), or none. They are kept with
+        the run and given to ``data.lesson(arrays)``, which gives the data to learn from.
+    teachers: keys of the models whose runs it gets as `companions`, where there are any.
     film: key of the view that makes a `Film` of how a sample comes about, where there is such
         a view; it can be exported.
     """
@@ -281,6 +297,8 @@ class Model:
     health: tuple[Rule, ...] = ()
     aside: float = 0.04
     film: str = "denoising"
+    teach: Teach | None = None
+    teachers: tuple[str, ...] = ()
 
     def preset(self, key: str | None = None) -> Preset:
         """The preset of that key, or the first. Raises `KeyError` where there is none."""

@@ -76,6 +76,9 @@ class Heatmap:
         are given `x_title` is read between them, so it is a relation ("attends to").
     numbers: the rows' own numbers, where they are not drawn in their order.
     value_title: what a value is, with its unit; read out under the mouse.
+    texts: (rows, columns) what is written into each cell, or () for nothing.
+    marked: (rows, columns) bool, the cells that have a frame, or None for none of them;
+        marked_title: what the frame means; read out under the mouse.
     """
 
     values: Array
@@ -91,6 +94,9 @@ class Heatmap:
     diverging: bool = False
     root: bool = False
     caption: str = ""
+    texts: tuple[tuple[str, ...], ...] = ()
+    marked: NDArray[np.bool_] | None = None
+    marked_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +110,15 @@ class Heatmaps:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One named line of a `Curve`; x and y: (n,)."""
+    """One named line of a `Curve`; x and y: (n,).
+
+    labels: (n,) a few characters beside each point, which is then drawn as one, or ().
+    """
 
     name: str
     x: Array
     y: Array
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +261,81 @@ class Sheet:
     caption: str = ""
 
 
+class Cell(NamedTuple):
+    """One cell of a `Table`.
+
+    marked: ranges (first, end) of characters of `text` that are drawn as differing.
+    value: what the column is sorted by, where it is a number; None sorts by the text.
+    tone: "" or "good" or "bad", for a whole cell that says so.
+    """
+
+    text: str
+    marked: tuple[tuple[int, int], ...] = ()
+    value: float | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows and columns of words and numbers. A column of numbers stands to the right.
+
+    columns: titles. tips: (columns,) a sentence for each title, or (). rows: each as long as
+    `columns`. best: for each column "high", "low" or "": which of its values is set off.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    title: str = ""
+    tips: tuple[str, ...] = ()
+    best: tuple[str, ...] = ()
+    caption: str = ""
+
+
+class Moment(NamedTuple):
+    """What stood in a lane of a `Race` from `seconds` on, as measured from the start.
+
+    pieces: the tokens in their places, "" where there is none yet (or none any more).
+    probabilities: how sure the model was of each; NaN where there is none.
+    fresh: places written at this moment. dropped: places whose token was taken back now.
+    note: a few words on what just happened ("draft", "5 of 7 accepted"), or "".
+    """
+
+    seconds: float
+    pieces: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    fresh: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One that runs in a `Race`.
+
+    moments: in order of time, at least one; the last is its result. passes: of the network.
+    right: whether the result is the expected one; None where nothing is expected.
+    """
+
+    name: str
+    moments: tuple[Moment, ...]
+    passes: int = 0
+    right: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """The same task done in several ways at once, each with its clock.
+
+    given: what each was given. expected: what would be right, or "".
+    """
+
+    lanes: tuple[Lane, ...]
+    given: str = ""
+    expected: str = ""
+    title: str = ""
+    caption: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Dots:
     """Points of one sort in a `Plane`; points: (n, 2).
@@ -347,6 +432,8 @@ Payload: TypeAlias = (
     | Images
     | Raster
     | Sheet
+    | Table
+    | Race
     | Plane
     | Panels
     | Film
@@ -362,6 +449,8 @@ PAYLOADS: tuple[type[Any], ...] = (
     Images,
     Raster,
     Sheet,
+    Table,
+    Race,
     Plane,
     Panels,
     Film,

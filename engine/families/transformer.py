@@ -27,7 +27,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ from engine.data.text import TextData
 from engine.family import Drawing, Model, Preset, Trained, TrainKnobs, View
 from engine.knobs import knob
 from engine.layers import language
+from engine.layers.blocks import norm, squared_relu
 from engine.layers.compiling import Background
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import (
@@ -125,36 +126,6 @@ class SampleKnobs(TextSampleKnobs):
         live=True,
         help=N_("Keeps keys and values of what is read. Off computes all again for each token."),
     )
-
-
-def norm(x: Tensor) -> Tensor:
-    """Layer normalisation over the last axis, without weights."""
-    return F.layer_norm(x, x.shape[-1:])
-
-
-class SquaredReLU(torch.autograd.Function):
-    """relu(x)^2, with a derivative, 2 relu(x), that keeps one tensor and makes two passes.
-
-    As torch composes it, this is an eighth of a training step.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        positive = x.relu()
-        ctx.save_for_backward(positive)
-        return positive * positive
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (positive,) = ctx.saved_tensors
-        down: Tensor = (gradient * positive).mul_(2.0)
-        return down
-
-
-def squared_relu(x: Tensor) -> Tensor:
-    """relu(x)^2, of any shape."""
-    y: Tensor = SquaredReLU.apply(x)  # type: ignore[no-untyped-call]
-    return y
 
 
 def rotation(length: int, width: int) -> Tensor:

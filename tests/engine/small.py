@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.data import images, points, sound
+from engine.data import images, pairs, points, sound
 from engine.data.images import ImageData
+from engine.data.pairs import PairData
 from engine.data.points import PointData
 from engine.data.sound import SoundData
 from engine.data.text import CharTokeniser, TextData
@@ -143,3 +144,15 @@ def sound_data(rate: int = 8000, seconds: float = 1.0) -> SoundData:
         clips.append(((32767 * wave).astype(np.int16), i % 2))
     names = ("low", "high")
     return sound.parted("small", "Small", rate, clips[:8], clips[8:], classes=names)
+
+
+def pair_data(count: int = 240) -> PairData:
+    """Three to five letters, and the same backwards in capitals; a fifth of them is held out."""
+    random = np.random.default_rng(0)
+    found: dict[str, str] = {}
+    while len(found) < count:
+        word = "".join(random.choice(list("abcdef"), size=random.integers(3, 6)))
+        found[word] = word[::-1].upper()
+    every = list(found.items())
+    cut = count * 4 // 5
+    return pairs.paired("small", "Small", every[:cut], every[cut:])
