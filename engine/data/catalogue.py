@@ -30,6 +30,9 @@ from engine.data import (
     download,
     folder,
     images,
+    pair_files,
+    pair_sets,
+    pairs,
     points,
     sound,
     sound_files,
@@ -39,13 +42,14 @@ from engine.data.bundled import folder_of as _folder
 from engine.data.bundled import version_of as _version
 from engine.data.download import Download, File
 from engine.data.images import ImageData
+from engine.data.pairs import PairData
 from engine.data.points import PointData
 from engine.data.sound import SoundData
 from engine.data.text import SHORTEST, VOCABULARY, TextData, Tokenisation, open_text, tokenised
 from engine.events import Progress
 from engine.phrases import N_, Phrase, PlaygroundError
 
-Data: TypeAlias = TextData | ImageData | PointData | SoundData
+Data: TypeAlias = TextData | ImageData | PointData | SoundData | PairData
 Loading: TypeAlias = Generator[Progress, None, Data]
 Documents: TypeAlias = Iterator[str | None]
 """The documents of a collection, and ``None`` at safe points in between."""
@@ -53,6 +57,7 @@ Documents: TypeAlias = Iterator[str | None]
 KINDS: tuple[Tokenisation, ...] = ("auto", "char", "byte", "bpe")
 FORMS = folder.FORMS
 RATES = tuple(sound.RATES)
+PAIRS = "pairs"  # what a table of one's own is taken for, where that is not plain
 MARK = "::"  # between a name and the kind of its tokens, the form of its pictures, or its rate
 LETTERS = "letters"  # the one set that takes a word of one's own: ``letters:WORD``
 
@@ -62,12 +67,23 @@ _SNIFFED_BYTES = 4096
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Something that can be chosen of a data set. titles: of the values, for people."""
+
+    title: Phrase
+    values: tuple[str, ...]
+    titles: tuple[Phrase, ...]
+    default: str
+
+
+@dataclass(frozen=True)
 class DataSet:
     """One entry.
 
     load: ``load(option)`` yields `Progress` and returns the data; the option is the kind of
-        tokens, and "auto" where there is no choice.
+        tokens, or what was chosen ("en-zh"), and "auto" where there is no choice.
     download: what has to be fetched before it can be loaded, if anything.
+    choices: what can be chosen of it. The values follow its key: ``dates:en-zh``.
     """
 
     key: str
@@ -77,6 +93,37 @@ class DataSet:
     credit: Phrase
     load: Callable[[str], Loading]
     download: Download | None = None
+    choices: tuple[Choice, ...] = ()
+
+    def named(self, values: Sequence[str]) -> str:
+        """The name of this set with these values chosen, those at the end left out that are
+        the usual ones; the opposite of `chosen`."""
+        kept = list(values)
+        for choice in reversed(self.choices):
+            if not kept or kept[-1] != choice.default:
+                break
+            kept.pop()
+        return f"{self.key}:{'-'.join(kept)}" if kept else self.key
+
+    def chosen(self, option: str) -> tuple[str, ...]:
+        """What `option` ("en-zh") says of each choice. Raises where it says something else."""
+        given = [] if option in ("", "auto") else option.split("-")
+        rest = [choice.default for choice in self.choices[len(given) :]]
+        fits = len(given) <= len(self.choices) and all(
+            value in choice.values for value, choice in zip(given, self.choices, strict=False)
+        )
+        if not fits:
+            raise PlaygroundError(
+                N_(
+                    "{key} cannot be had as {option!r}: after the colon come {choices}",
+                    key=self.key,
+                    option=option,
+                    choices=", ".join(
+                        f"{choice.title} ({' | '.join(choice.values)})" for choice in self.choices
+                    ),
+                )
+            )
+        return (*given, *rest)
 
 
 class NeedsDownload(PlaygroundError):  # noqa: N818 - it says what to do, not what went wrong
@@ -104,7 +151,7 @@ def find(key: str) -> DataSet:
     raise PlaygroundError(
         N_(
             "there is no data set {key!r}: there are {known}, or give the path of a text file, "
-            "of a sound file, of a table of points or of a folder of pictures",
+            "of a sound file, of a table of points or of pairs, or of a folder of pictures",
             key=key,
             known=", ".join(entry.key for entry in DATA),
         )
@@ -118,7 +165,7 @@ def split_name(name: str) -> tuple[str, str]:
     (('names', 'auto'), ('novel.txt', 'bpe'), ('photos', '32rgb'))
     """
     first, mark, last = name.rpartition(MARK)
-    if mark and last in (*KINDS, *FORMS, *RATES):
+    if mark and last in (*KINDS, *FORMS, *RATES, PAIRS):
         return first, last
     return name, "auto"
 
@@ -131,11 +178,22 @@ def with_option(name: str, option: str) -> str:
 
 def with_tokens(name: str, kind: str) -> str:
     """`name` with its tokens of that kind. What has a form or a rate has no tokens."""
-    return name if split_name(name)[1] in (*FORMS, *RATES) else with_option(name, kind)
+    has_none = split_name(name)[1] in (*FORMS, *RATES, PAIRS)
+    return name if has_none else with_option(name, kind)
+
+
+def entry_of(name: str) -> DataSet | None:
+    """The data set that `name` is of, whatever is chosen of it; None for own data."""
+    bare = split_name(name)[0]
+    key, colon, _rest = bare.partition(":")
+    for entry in DATA:
+        if entry.key == bare or (colon and entry.key == key and (entry.choices or key == LETTERS)):
+            return entry
+    return None
 
 
 def kind_of(path: Path | str) -> str:
-    """What `load` would make of a path: "text", "images" (a folder), "points" or "sound".
+    """What `load` would make of a path: "text", "images" (a folder), "points", "pairs" or "sound".
 
     "picture" is a single picture, which is no data set; "" is nothing that can be used.
     """
@@ -143,6 +201,8 @@ def kind_of(path: Path | str) -> str:
     suffix = path.suffix.lower()
     if path.is_dir():
         return "images"
+    if suffix in pair_files.SUFFIXES:
+        return "points" if pair_files.is_of_numbers(path) else "pairs"
     if suffix in points.SUFFIXES:
         return "points"
     if suffix in sound_files.SUFFIXES:
@@ -163,10 +223,10 @@ def kind_of(path: Path | str) -> str:
 def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> Loading:
     """Load the data set of that key, or else the file or folder of that path.
 
-    A folder is one of pictures, a .csv, .tsv or .npy file one of points, a .wav, .flac, .ogg
-    and such one of sound, and every other file a text. The name may say the kind of tokens,
-    the form of pictures or the rate of sound (see `split_name`), and the key of the data says
-    it too. The other arguments are those of `open_text`, and only for files. Raises
+    A folder is one of pictures, a .csv or .tsv file one of points where it has numbers and else
+    of pairs, a .npy file one of points, a .wav, .flac, .ogg and such one of sound, and every
+    other file a text. The name may say the kind of tokens, the form of pictures or the rate of
+    sound, or that a table is of pairs (see `split_name`), and the key of the data says it too. The other arguments are those of `open_text`, and only for files. Raises
     `NeedsDownload` for what has to be fetched.
     """
     bare, option = split_name(name)
@@ -176,21 +236,24 @@ def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> L
     if key == LETTERS and colon:
         data = yield from _letters(word)
         _refuse_option(bare, option)
-    elif bare in {entry.key for entry in DATA}:
-        entry = find(bare)
+    elif (entry := entry_of(bare)) is not None:
         if not is_there(entry):
             raise NeedsDownload(entry)
-        if option in (*FORMS, *RATES) or entry.kind != "text":
+        if option in (*FORMS, *RATES, PAIRS) or entry.kind != "text":
             _refuse_option(bare, option)
-        data = yield from entry.load(option)
+        data = yield from entry.load(word if entry.choices else option)
     elif bare and path.is_dir():
-        if option in (*KINDS[1:], *RATES):
+        if option in (*KINDS[1:], *RATES, PAIRS):
             _refuse_option(bare, option)
         data = yield from folder.open_folder(path, option)
     elif kind_of(path) == "sound":
-        if option in (*KINDS[1:], *FORMS):
+        if option in (*KINDS[1:], *FORMS, PAIRS):
             _refuse_option(bare, option)
         data = yield from sound_files.open_sound(path, option)
+    elif option == PAIRS or kind_of(path) == "pairs":
+        if option not in ("auto", PAIRS):
+            _refuse_option(bare, option)
+        data = yield from pair_files.open_pairs(path)
     elif kind_of(path) == "points":
         _refuse_option(bare, option)
         data = yield from points.open_points(path)
@@ -246,6 +309,7 @@ def from_json(values: Mapping[str, Any]) -> Data:
         "images": ImageData.from_json,
         "points": PointData.from_json,
         "sound": SoundData.from_json,
+        "pairs": PairData.from_json,
     }
     if values["kind"] not in kinds:
         raise ValueError(f"there is no data of the kind {values['kind']!r}")
@@ -400,6 +464,73 @@ def _sounds(key: str, make: Callable[[], dict[str, Any]]) -> Loading:
     return sound.parted(key, entry.title, sound.RATE, **make(), credit=entry.credit)
 
 
+def _dates(option: str) -> Loading:
+    """The same day in two languages."""
+    entry = find("dates")
+    source, target, forms = entry.chosen(option)
+    if source == target:
+        raise PlaygroundError(
+            N_(
+                "dates cannot be translated from {language} to the same: choose two different ones",
+                language=source,
+            )
+        )
+    titles = dict(zip(pair_sets.LOCALES, _LOCALES, strict=True))
+    data = yield from _pairs(
+        entry,
+        option,
+        pair_sets.dates(source, target, forms),
+        N_("Dates, {source} to {target}", source=titles[source], target=titles[target]),
+        (titles[source], titles[target]),
+    )
+    return data
+
+
+def _numbers(option: str) -> Loading:
+    """Numbers and their names."""
+    entry = find("numbers")
+    (language,) = entry.chosen(option)
+    titles = dict(zip(pair_sets.LOCALES, _LOCALES, strict=True))
+    title = N_("Numbers in words, {language}", language=titles[language])
+    making = pair_sets.numbers(language)
+    return (yield from _pairs(entry, option, making, title, (N_("Number"), titles[language])))
+
+
+def _pinyin() -> Loading:
+    """Chinese characters and how they are spoken."""
+    entry = find("pinyin")
+    sides = (N_("Hanzi"), N_("Pinyin"))
+    return (yield from _pairs(entry, "", pair_sets.pinyin(), entry.title, sides))
+
+
+def _pairs(
+    entry: DataSet,
+    option: str,
+    making: pair_sets.Making,
+    title: Phrase,
+    sides: tuple[Phrase, Phrase],
+) -> Loading:
+    """What `making` makes, as data."""
+    count = 0
+    while True:
+        yield _reading(entry, count)
+        try:
+            next(making)
+        except StopIteration as stop:
+            train, held_out = stop.value
+            break
+        count += 1
+    return pairs.paired(
+        entry.named(entry.chosen(option)),
+        title,
+        train,
+        held_out,
+        source_title=sides[0],
+        target_title=sides[1],
+        credit=entry.credit,
+    )
+
+
 def _letters(word: str) -> Loading:
     """Points in the letters of `word`."""
     entry = find(LETTERS)
@@ -500,6 +631,14 @@ _CLOTHES = (
     N_("bag"),
     N_("ankle boot"),
 )
+_LOCALES = (
+    N_("English"),
+    N_("Chinese"),
+    N_("German"),
+    N_("French"),
+    N_("Japanese"),
+    N_("ISO 8601"),
+)  # as `pair_sets.LOCALES`
 _COMPUTED = N_("computed here, with a fixed seed")
 _CAPTCHA = N_("package captcha by Hsiaoming Yang (BSD)")
 
@@ -702,6 +841,48 @@ DATA: tuple[DataSet, ...] = (
         lambda _option: _sounds(
             "spoken", functools.partial(sound_sets.spoken, sound_sets.LETTERS_AND_DIGITS)
         ),
+    ),
+    DataSet(
+        "dates",
+        N_("Dates"),
+        N_("The same day written in two languages, in several forms."),
+        "pairs",
+        N_("Babel by Edgewall Software (BSD), with the Unicode CLDR"),
+        _dates,
+        choices=(
+            Choice(N_("From"), pair_sets.LOCALES, _LOCALES, "en"),
+            Choice(N_("To"), pair_sets.LOCALES, _LOCALES, "zh"),
+            Choice(
+                N_("Forms"),
+                pair_sets.DATE_FORMS,
+                (N_("one: the target follows"), N_("any: several are right")),
+                "one",
+            ),
+        ),
+    ),
+    DataSet(
+        "numbers",
+        N_("Numbers in words"),
+        N_("Numbers up to 999,999, written out: the smallest task."),
+        "pairs",
+        N_("num2words by Savoir-faire Linux and others (LGPL)"),
+        _numbers,
+        choices=(
+            Choice(
+                N_("Language"),
+                pair_sets.LANGUAGES,
+                tuple(dict(zip(pair_sets.LOCALES, _LOCALES, strict=True))[each] for each in pair_sets.LANGUAGES),
+                "en",
+            ),
+        ),
+    ),
+    DataSet(
+        "pinyin",
+        N_("Hanzi to pinyin"),
+        N_("47,000 phrases in Chinese characters, and how each is spoken, with its tones."),
+        "pairs",
+        N_("pypinyin by Huang Huang and contributors (MIT)"),
+        lambda _option: _pinyin(),
     ),
     DataSet(
         "mnist",

@@ -15,7 +15,7 @@ arXiv:2002.04745.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -461,3 +461,62 @@ def sources_of(data: PairData, texts: Sequence[str]) -> Tensor:
     """`texts` as sources (B, S) int64, padded; what is longer than any of the data is cut."""
     rows = [data.sources.encode(text)[: data.longest[0]] for text in texts]
     return torch.from_numpy(padded(rows).astype(np.int64))
+
+
+def dependence(decoder: Decoder, memory: Memory, tokens: Tensor) -> Tensor:
+    """(T, T), for one row of `tokens` (1, T): row i, column j is the norm of the gradient of the
+    logits at i, in a random direction, with respect to the vector of token j."""
+    with torch.enable_grad():
+        x = decoder.embed(tokens).detach().requires_grad_()
+        logits = decoder.run(x, memory)[0]
+        random = torch.Generator().manual_seed(0)
+        along = torch.randn(logits.shape[-1], generator=random)
+        rows = []
+        for scalar in logits @ along:
+            (gradient,) = torch.autograd.grad(scalar, x, retain_graph=True)
+            rows.append(gradient[0].norm(dim=-1))
+    return torch.stack(rows).detach()
+
+
+CHUNK = 64  # pairs at once where held-out pairs are measured
+WRITTEN = 128  # held-out targets that are written to see whether they are right
+
+
+class Measurable(Protocol):
+    """What `held_out` needs of a module: the loss of a batch, and its ways to write."""
+
+    def __call__(self, pairs: Pairs) -> Tensor:
+        """Mean nats per token of a batch."""
+
+    def ways(self) -> tuple[Way, ...]:
+        """See `Translator.ways`; the first one writes."""
+
+
+@torch.no_grad()
+def held_out(
+    module: Measurable, data: PairData, most: int | None
+) -> Generator[None, None, dict[str, float]]:
+    """Held-out nats per token ("held_out") over `most` tokens, and the share of sources, of up
+    to `WRITTEN`, for which the first way writes a target that the data has ("exact")."""
+    sources, targets = data.held_out
+    sizes = (targets != PAD).sum(1) + 1
+    count = len(sources) if most is None else int(np.searchsorted(np.cumsum(sizes), most)) + 1
+    total, tokens = 0.0, 0
+    for first in range(0, min(count, len(sources)), CHUNK):
+        last = min(first + CHUNK, count)
+        part = as_batch(sources[first:last], targets[first:last])
+        size = int(sizes[first:last].sum())
+        total += float(module(part)) * size
+        tokens += size
+        yield
+    right = 0
+    wanted = min(len(sources), WRITTEN if most is not None else 8 * WRITTEN)
+    for first in range(0, wanted, CHUNK):
+        last = min(first + CHUNK, wanted)
+        part = as_batch(sources[first:last], targets[first:last])
+        written = module.ways()[0].write(part.sources, False)
+        for source, each in zip(sources[first:last], written, strict=True):
+            text = data.targets.decode(each.ids)
+            right += text in data.references[data.sources.decode(source)]
+        yield
+    return {"held_out": total / max(tokens, 1), "exact": right / max(wanted, 1)}

@@ -7,6 +7,7 @@ written once, and shows those of other models that have a run on the same data b
 from engine.family import OTHER, View
 from engine.layers.pairviews.distilled import distillation
 from engine.layers.pairviews.inside import (
+    ConfidenceKnobs,
     InsideKnobs,
     confidence,
     cross_attention,
@@ -40,7 +41,7 @@ VIEWS: tuple[View, ...] = (
         N_("Confidence"),
         N_("How sure it is of each place after each pass, and what it takes back."),
         confidence,
-        InsideKnobs,
+        ConfidenceKnobs,
         every=3.0,
     ),
     View(

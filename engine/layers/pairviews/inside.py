@@ -1,32 +1,365 @@
-"""To come."""
+"""Looking into models of pairs: confidence, cross-attention, what depends on what, lengths.
 
+A decoder with the causal mask sees of the target what comes before, one without sees all of it.
+What it depends on is measured, by the gradient of the logits, and not drawn from the code.
+"""
+
+import math
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.data.pairs import Alphabet, PairData
 from engine.family import Drawing, Trained
-from engine.payloads import Text
+from engine.knobs import knob
+from engine.layers.pairviews.shared import (
+    Chosen,
+    OfSource,
+    chosen,
+    comparable,
+    ids_tensor,
+    pieces,
+    sentences,
+)
+from engine.layers.translating import Way, Written, as_batch
+from engine.payloads import Bars, Heatmap, Heatmaps, Panels, Text
+from engine.phrases import N_
+
+# Shapes: S tokens of the source, T of the target, K passes.
 
 
 @dataclass(frozen=True)
-class InsideKnobs:
-    """To come."""
+class InsideKnobs(OfSource):
+    """Which source."""
 
 
+# --- views: confidence
+
+
+@dataclass(frozen=True)
+class ConfidenceKnobs(OfSource):
+    """Which source, and which way to write."""
+
+    way: int = knob(
+        0,
+        N_("Way"),
+        low=0,
+        high=8,
+        live=True,
+        help=N_("Of those that the model has, one by its number; 0: all of them."),
+    )
+
+
+def passes(alphabet: Alphabet, title: str, written: Written) -> Heatmap:
+    """Probability of each place (across) after each pass (downwards), with what stood there."""
+    steps = written.steps
+    shape = len(steps), max(1, *(len(step.ids) for step in steps))
+    values = np.full(shape, np.nan, np.float32)
+    marked = np.zeros(shape, np.bool_)
+    texts = [[""] * shape[1] for _ in steps]
+    for row, step in enumerate(steps):
+        values[row, : len(step.ids)] = step.probabilities
+        marked[row, list(step.dropped)] = True
+        texts[row][: len(step.ids)] = pieces(alphabet, step.ids)
+    return Heatmap(
+        values,
+        title=title,
+        x_title=N_("place"),
+        y_title=N_("pass"),
+        value_title=N_("probability"),
+        numbers=tuple(range(1, len(steps) + 1)),
+        low=0.0,
+        high=1.0,
+        texts=tuple(tuple(row) for row in texts),
+        marked=marked,
+        marked_title=N_("taken back"),
+    )
+
+
+def picked(ways: Sequence[Way], number: int) -> tuple[Way, ...]:
+    """The one of that number (the last where there are fewer), or all for 0."""
+    return tuple(ways) if number == 0 else (ways[min(number, len(ways)) - 1],)
+
+
+@torch.no_grad()
 def confidence(trained: Trained, knobs: Any) -> Drawing:
-    """To come."""
-    yield Text("")
+    """How sure the model was of each place after each pass."""
+    data = trained.data
+    source = chosen(data, knobs)
+    found, taken = [], 0
+    for way in picked(trained.module.ways(), knobs.way):
+        (written,) = way.write(source.tokens, True)
+        found.append(passes(data.targets, way.title, written))
+        taken += sum(len(step.dropped) for step in written.steps)
+        yield None
+    yield Heatmaps(
+        tuple(found),
+        across=min(2, len(found)),
+        caption=sentences(
+            N_(
+                "{source}: downwards the passes of the decoder, across the places of the target. "
+                "Bright: sure of it.",
+                source=source.text,
+            ),
+            N_("Framed: taken back after this pass, {count} in all.", count=taken) if taken else "",
+            source.remark,
+        ),
+    )
 
 
+# --- views: cross-attention
+
+
+def target_of(trained: Trained, source: Chosen) -> tuple[int, ...]:
+    """What the model writes in its plain way; where that is nothing, what is expected."""
+    plain: Way = trained.module.ways()[0]
+    (written,) = plain.write(source.tokens, False)
+    if written.ids or not source.expected:
+        return written.ids
+    return tuple(trained.data.targets.encode(source.expected[0]))
+
+
+WROTE_NOTHING = N_("The model wrote nothing for this source, so there is nothing to look at yet.")
+
+
+@torch.no_grad()
 def cross_attention(trained: Trained, knobs: Any) -> Drawing:
-    """To come."""
-    yield Text("")
+    """The attention from the target to the source, of every layer and head."""
+    data = trained.data
+    source = chosen(data, knobs)
+    target = target_of(trained, source)
+    yield None
+    if not target:
+        yield Text(WROTE_NOTHING)
+        return
+    weights = trained.module.cross_attention(source.tokens, ids_tensor(target))[:, 0]
+    layers, heads = weights.shape[:2]
+    yield Heatmaps(
+        tuple(
+            Heatmap(
+                weights[layer, head].float().numpy(),
+                title=N_("layer {layer}, head {head}", layer=layer + 1, head=head + 1),
+                x_title=N_("attends to"),
+                y_title=N_("target"),
+                value_title=N_("weight"),
+                rows=pieces(data.targets, target),
+                columns=pieces(data.sources, source.tokens[0].tolist()),
+                low=0.0,
+                high=1.0,
+                root=True,
+            )
+            for layer in range(layers)
+            for head in range(heads)
+        ),
+        across=heads,
+        caption=sentences(
+            N_(
+                "Downwards the target as the model writes it, across the source. Each row adds "
+                "up to 1: where this place of the target looks."
+            ),
+            source.remark,
+        ),
+    )
 
 
+# --- views: masks
+
+
+class Dependence(NamedTuple):
+    """Who it is of, and (T, T) how much the logits of place i go with what is given at place j."""
+
+    trained: Trained
+    strength: NDArray[np.float32]
+
+    @property
+    def seen(self) -> int:
+        """How many of the places are seen by one another."""
+        return int((self.strength > 0).sum())
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether a place sees any that comes after it."""
+        return bool((np.triu(self.strength, 1) > 0).any())
+
+
+def dependence_of(trained: Trained, source: Chosen, target: Sequence[int]) -> Dependence:
+    """Measured, and as a share of the largest."""
+    found = trained.module.dependence(source.tokens, ids_tensor(target)).detach().double()
+    largest = float(found.max())
+    share = (found / largest).numpy() if largest > 0 else found.numpy()
+    # Where a gradient is tiny but there, it must not be rounded to nothing.
+    least = np.where(share > 0, np.finfo(np.float32).tiny, 0.0)
+    return Dependence(trained, np.maximum(share, least).astype(np.float32))
+
+
+def dependence_picture(found: Dependence, labels: tuple[str, ...]) -> Heatmap:
+    """With what it comes to in the title."""
+    return Heatmap(
+        found.strength,
+        title=N_(
+            "{model}: sees {seen} of {all}, {what}",
+            model=found.trained.model.title,
+            seen=found.seen,
+            all=found.strength.size,
+            what=N_("also what comes after") if found.looks_ahead else N_("none that comes after"),
+        ),
+        x_title=N_("depends on"),
+        y_title=N_("target"),
+        value_title=N_("share of the largest"),
+        rows=labels,
+        columns=labels,
+        low=0.0,
+        high=1.0,
+        root=True,
+    )
+
+
+@torch.no_grad()
 def masks(trained: Trained, knobs: Any) -> Drawing:
-    """To come."""
-    yield Text("")
+    """What each place of the target depends on, for this model and those to compare with."""
+    data = trained.data
+    source = chosen(data, knobs)
+    target = data.targets.encode(source.expected[0]) if source.expected else ()
+    target = tuple(target[: data.longest[1]]) or target_of(trained, source)
+    yield None
+    if not target:
+        yield Text(WROTE_NOTHING)
+        return
+    labels = pieces(data.targets, target)
+    panels = []
+    for each in comparable(trained):
+        panels.append(dependence_picture(dependence_of(each, source, target), labels))
+        yield None
+    yield Heatmaps(
+        tuple(panels),
+        across=min(3, math.ceil(math.sqrt(len(panels)))),
+        caption=N_(
+            "How much the choice at a place (row) goes with what the decoder is given at another "
+            "(column), measured by gradient. Black is exactly nothing: the causal mask leaves a "
+            "triangle, without it all is seen."
+        ),
+    )
 
 
+# --- views: lengths
+
+PAIRS = 256  # held-out pairs whose lengths are counted
+TOGETHER = 32
+AROUND = 4  # lengths shown to each side of the likeliest
+
+
+class Lengths(NamedTuple):
+    """(n,) lengths of held-out targets, and what was predicted for each."""
+
+    real: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+    def within(self, gap: int) -> float:
+        """Share of those that are off by at most `gap`."""
+        return float((np.abs(self.real - self.predicted) <= gap).mean())
+
+
+def predicted_lengths(trained: Trained, data: PairData) -> Generator[None, None, Lengths]:
+    """Of the first held-out pairs, a few at a time."""
+    real, predicted = [], []
+    for first in range(0, min(PAIRS, len(data.held_out.sources)), TOGETHER):
+        rows = slice(first, min(first + TOGETHER, PAIRS))
+        pairs = as_batch(data.held_out.sources[rows], data.held_out.targets[rows])
+        logits = trained.module.length_logits(pairs.sources)
+        real.append((pairs.targets > 0).sum(1).numpy())
+        predicted.append(logits.argmax(-1).numpy())
+        yield
+    return Lengths(np.concatenate(real), np.concatenate(predicted))
+
+
+def length_bars(title: str, logits: torch.Tensor, source: Chosen) -> Bars:
+    """The likeliest length and those about it, logits: (longest + 1,)."""
+    chances = logits.double().softmax(0)
+    mode = int(chances.argmax())
+    shown = range(max(0, mode - AROUND), min(len(chances), mode + AROUND + 1))
+    lengths = sorted({len(each) for each in source.expected})
+    return Bars(
+        tuple(str(length) for length in shown),
+        tuple(100 * float(chances[length]) for length in shown),
+        x_title=N_("tokens of the target"),
+        y_title=N_("probability, %"),
+        unit="%",
+        low=0.0,
+        high=100.0,
+        caption=sentences(
+            N_(
+                "{model} expects {length} tokens for {source}, with {chance:.0%}.",
+                model=title,
+                length=mode,
+                source=source.text,
+                chance=float(chances[mode]),
+            ),
+            N_("Really: {lengths}.", lengths=" / ".join(map(str, lengths))) if lengths else "",
+        ),
+    )
+
+
+def length_counts(title: str, found: Lengths) -> Heatmap:
+    """How often which length was predicted for which."""
+    low = int(min(found.real.min(), found.predicted.min()))
+    size = int(max(found.real.max(), found.predicted.max())) - low + 1
+    counts = np.zeros((size, size), np.float32)
+    np.add.at(counts, (found.real - low, found.predicted - low), 1)
+    labels = tuple(str(low + number) for number in range(size))
+    return Heatmap(
+        counts,
+        title=title,
+        x_title=N_("tokens, predicted as"),
+        y_title=N_("real length"),
+        value_title=N_("pairs"),
+        rows=labels,
+        columns=labels,
+        low=0.0,
+        root=True,
+        texts=tuple(tuple(str(int(n)) if n else "" for n in row) for row in counts),
+        caption=N_(
+            "Of {count} held-out pairs: right in {right:.0%}, within one in {near:.0%}.",
+            count=len(found.real),
+            right=found.within(0),
+            near=found.within(1),
+        ),
+    )
+
+
+@torch.no_grad()
 def lengths(trained: Trained, knobs: Any) -> Drawing:
-    """To come."""
-    yield Text("")
+    """What is thought of the target's length, by this model and those to compare with."""
+    data = trained.data
+    source = chosen(data, knobs)
+    panels: list[Bars | Heatmap] = []
+    for each in comparable(trained):
+        logits = each.module.length_logits(source.tokens)
+        yield None
+        if logits is None:
+            continue
+        panels.append(length_bars(each.model.title, logits[0], source))
+        if len(data.held_out.sources):
+            found = yield from predicted_lengths(each, data)
+            panels.append(length_counts(each.model.title, found))
+    needs_none = trained.module.length_logits(source.tokens) is None
+    unneeded = N_(
+        "{model} needs no length: it writes one token after the other until it writes the end.",
+        model=trained.model.title,
+    )
+    if not panels:
+        yield Text(
+            sentences(
+                unneeded,
+                N_("Train a model that writes all at once on these data, and it is shown here."),
+            )
+        )
+        return
+    yield Panels(
+        tuple(panels),
+        across=2 if len(data.held_out.sources) else 1,
+        caption=sentences(unneeded if needs_none else "", source.remark),
+    )

@@ -1,0 +1,205 @@
+"""Tables of pairs of one's own: .csv and .tsv with a source and a target in each row."""
+
+import csv
+import hashlib
+import io
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+
+from engine.data.pairs import PairData, paired
+from engine.data.text import decoded
+from engine.events import Progress
+from engine.phrases import N_, Phrase, PlaygroundError
+
+Loading = Generator[Progress, None, PairData]
+
+SUFFIXES = frozenset((".csv", ".tsv"))
+LONGEST = 96
+FEWEST = 20
+MOST = 200_000
+HELD_OUT = 0.1
+
+_MOST_BYTES = 50_000_000
+_SNIFFED_BYTES = 4096
+_SNIFFED_ROWS = 20
+_SEED = 20_261_124
+_EVERY = 1000  # rows between two safe points
+_HEADERS = frozenset(
+    "source target input output from to src tgt question answer x y 源文 目标 输入 输出".split()
+)
+
+
+def is_of_numbers(path: Path | str) -> bool:
+    """Whether the table at `path` begins with rows of numbers, as one of points does."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(_SNIFFED_BYTES).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return True
+    # Not the last line, which may be cut; not the first, which may be titles.
+    lines = head.splitlines()[1 : _SNIFFED_ROWS + 1]
+    fields = [line.replace(";", ",").replace("\t", ",").split(",")[:2] for line in lines[:-1]]
+    rows = [row for row in (fields or [head.split(",")[:2]]) if any(each.strip() for each in row)]
+    return bool(rows) and all(_is_number(each) for row in rows for each in row)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.strip().strip('"'))
+    except ValueError:
+        return False
+    return True
+
+
+def open_pairs(path: Path | str) -> Loading:
+    """Import the table of pairs at `path`; yields `Progress`, returns `PairData`.
+
+    The first column is the source, the second the target; commas, semicolons or tabs stand
+    between them. A first row of two titles ("source,target" and such) names them. A tenth of the
+    sources is held out, with all their targets. Rows without a source or a target, or with more
+    than 96 characters in one, are left out and counted. Raises `PlaygroundError` that names what
+    is wrong, and in which line.
+    """
+    path = Path(path).expanduser().absolute()
+    begun = time.perf_counter()
+    try:
+        if path.is_dir():
+            raise PlaygroundError(
+                N_("{path} is a folder: accepted is one .csv or .tsv file", path=str(path))
+            )
+        if path.stat().st_size > _MOST_BYTES:
+            raise _refused(path, N_("has more than {most} MB", most=_MOST_BYTES // 1_000_000))
+        content = path.read_bytes()
+    except OSError as error:
+        raise PlaygroundError(
+            N_("{path} cannot be read: {error}", path=str(path), error=error.strerror or str(error))
+        ) from error
+    text = decoded(path, content)
+    yield Progress(0, time.perf_counter() - begun, 0.0, note=N_("reading {name}", name=path.name))
+    found: list[tuple[str, str]] = []
+    empty: list[int] = []
+    long: list[int] = []
+    titles: tuple[str, str] | None = None
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text), strict=False)
+    try:
+        for number, row in enumerate(rows):
+            if number % _EVERY == 0:
+                yield Progress(
+                    len(found),
+                    time.perf_counter() - begun,
+                    min(1.0, rows.line_num / (text.count("\n") + 1)),
+                    note=N_("reading {name}", name=path.name),
+                )
+            if not any(field.strip() for field in row):
+                continue
+            if len(row) < 2:
+                raise _refused(
+                    path,
+                    N_(
+                        "has one column in line {line}, and two are needed: a source and a target, "
+                        "with a comma, a semicolon or a tab between them",
+                        line=rows.line_num,
+                    ),
+                )
+            pair = (_clean(row[0]), _clean(row[1]))
+            if number == 0 and all(each.lower() in _HEADERS for each in pair):
+                titles = pair
+            elif not all(pair):
+                empty.append(rows.line_num)
+            elif max(map(len, pair)) > LONGEST:
+                long.append(rows.line_num)
+            else:
+                found.append(pair)
+            if len(found) >= MOST:
+                break
+    except csv.Error as error:
+        raise _refused(
+            path, N_("cannot be read in line {line}: {error}", line=rows.line_num, error=str(error))
+        ) from error
+    found = list(dict.fromkeys(found))
+    _refuse_unless_enough(path, found, empty, long)
+    order = sorted({source for source, _ in found})
+    order = [order[i] for i in np.random.default_rng(_SEED).permutation(len(order))]
+    kept = set(order[: max(1, round(HELD_OUT * len(order)))])
+    return paired(
+        str(path),
+        path.name,
+        [pair for pair in found if pair[0] not in kept],
+        [pair for pair in found if pair[0] in kept],
+        source_title=titles[0] if titles else "",
+        target_title=titles[1] if titles else "",
+        source=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        remark=_remark(empty, long, len(found)),
+    )
+
+
+def _clean(field: str) -> str:
+    """A field in one line, without what stands around it and nobody sees."""
+    return " ".join(field.replace("\x00", " ").split())
+
+
+def _delimiter(path: Path, text: str) -> str:
+    """What stands between the columns: of those that could, what the most lines have."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    lines = text.splitlines()[:_SNIFFED_ROWS]
+    return max("\t;,", key=lambda each: (sum(each in line for line in lines), each == ","))
+
+
+def _refuse_unless_enough(
+    path: Path, found: list[tuple[str, str]], empty: list[int], long: list[int]
+) -> None:
+    if empty and len(empty) > len(found):
+        raise _refused(
+            path,
+            N_(
+                "has no source or no target in {count:,} of its rows, the first in line {line}: "
+                "each row needs both",
+                count=len(empty),
+                line=empty[0],
+            ),
+        )
+    if long and len(long) > len(found):
+        raise _refused(
+            path,
+            N_(
+                "has more than {most} characters in a field in {count:,} of its rows, the first "
+                "in line {line}: accepted are short texts",
+                most=LONGEST,
+                count=len(long),
+                line=long[0],
+            ),
+        )
+    sources = len({source for source, _ in found})
+    if sources < FEWEST:
+        raise _refused(
+            path,
+            N_(
+                "has {count} different sources, and at least {fewest} are needed",
+                count=sources,
+                fewest=FEWEST,
+            ),
+        )
+
+
+def _remark(empty: list[int], long: list[int], count: int) -> str | Phrase:
+    """What was left out."""
+    if count >= MOST:
+        return N_("only the first {most:,} pairs of the file were taken", most=MOST)
+    if empty or long:
+        return N_(
+            "left out: {empty:,} rows without a source or a target, {long:,} with more than "
+            "{most} characters",
+            empty=len(empty),
+            long=len(long),
+            most=LONGEST,
+        )
+    return ""
+
+
+def _refused(path: Path, why: Phrase) -> PlaygroundError:
+    return PlaygroundError(N_("{path} {why}", path=str(path), why=why))
