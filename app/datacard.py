@@ -6,6 +6,7 @@ that is not on this machine is offered with its size, and fetched only when the 
 says so.
 """
 
+import itertools
 import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -32,7 +33,16 @@ from app.icons import IconButton
 from app.jobs import Strip, words_for
 from app.own import OWN, Folders, ask, open_tip
 from engine.data import catalogue
-from engine.data.catalogue import LETTERS, NeedsDownload, is_there, split_name, with_option
+from engine.data.catalogue import (
+    LETTERS,
+    MARK,
+    PAIRS,
+    NeedsDownload,
+    entry_of,
+    is_there,
+    split_name,
+    with_option,
+)
 from engine.events import Ended, Event, Progress
 from engine.family import Data
 from engine.phrases import N_, PlaygroundError
@@ -52,7 +62,7 @@ SIZES = ("", "16", "28", "32", "48")
 COLOURS = {"": N_("as found"), "grey": N_("grey"), "rgb": N_("colour")}
 RATES = {"": N_("8 kHz, enough for speech"), "16k": N_("16 kHz, clearer and twice the work")}
 FORM = re.compile(r"(\d*)(grey|rgb|)")
-PREVIEW_HEIGHT = {"images": 172, "points": 210, "sound": 280}
+PREVIEW_HEIGHT = {"images": 172, "points": 210, "sound": 280, "pairs": 250}
 TEXT_HEIGHT = 132
 SKIPPED, SKIPPED_SHOWN = "Skipped", 20  # the fact, and how many of its files are named
 
@@ -75,16 +85,14 @@ def load(playground: "Playground", name: str, kind: str = "") -> Job:
 def check(name: str, kind: str) -> None:
     """Raise where `name` is own data that a model which learns from `kind` cannot use."""
     bare = split_name(name)[0]
-    if kind not in OWN or bare.startswith(f"{LETTERS}:"):
-        return
-    if bare in [entry.key for entry in catalogue.DATA]:
+    if kind not in OWN or entry_of(name) is not None:
         return
     path, wanted = Path(bare).expanduser(), OWN[kind].accepted
     if not path.exists():
         raise PlaygroundError(
             N_("there is nothing at {path}: accepted is {wanted}", path=bare, wanted=wanted)
         )
-    found = catalogue.kind_of(path)
+    found = PAIRS if name.endswith(f"{MARK}{PAIRS}") else catalogue.kind_of(path)
     if found in OWN and found != kind:
         raise PlaygroundError(
             N_(
@@ -266,6 +274,9 @@ class DataCard(QWidget):
         )
         for key, title in RATES.items():
             self.rates.addItem(_(title), key)
+        self.choices: dict[str, list[QComboBox]] = {}
+        for each in data_sets:
+            self.choices[each.key] = [self._box_for(choice) for choice in each.choices]
         self.word = QLineEdit()
         self.word.setMaxLength(40)
         self.word.setAccessibleName(_("Word"))
@@ -274,7 +285,8 @@ class DataCard(QWidget):
         for box in (self.sides, self.colours):  # two in a line, and the column may be narrow
             box.setMinimumWidth(72)
         self._lay_out()
-        for box in (self.choice, self.tokens, self.sides, self.colours, self.rates):
+        boxes = [self.choice, self.tokens, self.sides, self.colours, self.rates]
+        for box in (*boxes, *itertools.chain(*self.choices.values())):
             box.activated.connect(lambda _index: self.choose(self.chosen_name()))
         self.word.returnPressed.connect(lambda: self.choose(self.chosen_name()))
         self.open_button.clicked.connect(self.ask_for_file)
@@ -290,6 +302,15 @@ class DataCard(QWidget):
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         return box
 
+    def _box_for(self, choice: Any) -> QComboBox:
+        """A box with what can be chosen of a data set."""
+        box = self._box(_(choice.title))
+        box.setMinimumContentsLength(5)
+        for value, title in zip(choice.values, choice.titles, strict=True):
+            box.addItem(_(title), value)
+        box.setCurrentIndex(box.findData(choice.default))
+        return box
+
     def _lay_out(self) -> None:
         top = QHBoxLayout()
         top.addWidget(self.choice, 1)
@@ -299,6 +320,10 @@ class DataCard(QWidget):
         self.form_line = self._line(_("Form"), self.sides, self.colours)
         self.rate_line = self._line(_("Rate"), self.rates)
         self.word_line = self._line(_("Word"), self.word)
+        self.choice_lines = {
+            key: [self._line(box.accessibleName(), box) for box in boxes]
+            for key, boxes in self.choices.items()
+        }
         self.token_line.setVisible(self.kind == "text")
         self.facts.setHorizontalSpacing(12)
         self.facts.setVerticalSpacing(2)
@@ -309,6 +334,9 @@ class DataCard(QWidget):
         layout.addLayout(top)
         for each in (self.token_line, self.form_line, self.rate_line, self.word_line):
             layout.addWidget(each)
+        for each in itertools.chain(*self.choice_lines.values()):
+            layout.addWidget(each)
+            each.hide()
         for each in (self.bar, self.problem, self.restart, self.offer, self.summary):
             layout.addWidget(each)
         layout.addLayout(self.facts)
@@ -346,6 +374,10 @@ class DataCard(QWidget):
             return with_option(name, form or "auto")
         if self.kind == "sound" and name not in self._entries:
             return with_option(name, str(self.rates.currentData()) or "auto")
+        if self.kind == PAIRS and name not in self._entries:
+            return with_option(name, PAIRS)
+        if boxes := self.choices.get(name):
+            return str(self._entries[name].named([str(box.currentData()) for box in boxes]))
         if name == LETTERS and (word := self.word.text().strip()):
             return f"{LETTERS}:{word}"
         return name
@@ -358,8 +390,8 @@ class DataCard(QWidget):
 
     def _entry_of(self, name: str) -> Any:
         """The data set that `name` is of; None for own data."""
-        bare = split_name(name)[0]
-        return self._entries.get(LETTERS if bare.startswith(f"{LETTERS}:") else bare)
+        entry = entry_of(name)
+        return self._entries.get(split_name(name)[0] if entry is None else entry.key)
 
     # --- what one can do
 
@@ -457,9 +489,17 @@ class DataCard(QWidget):
     def _point_at(self, name: str) -> None:
         """Show `name` in the boxes, adding own data to them."""
         bare, form = split_name(name)
-        if bare.startswith(f"{LETTERS}:") and LETTERS in self._entries:
-            bare, _colon, word = bare.partition(":")
-            self.word.setText(word)
+        entry = self._entry_of(name)
+        if entry is not None and entry.key != bare:  # what was chosen of it follows
+            bare, _colon, option = bare.partition(":")
+            self.word.setText(option if bare == LETTERS else "")
+        if entry is not None and entry.choices:
+            values = split_name(name)[0].partition(":")[2].split("-")
+            for box, value in zip(self.choices[bare], values, strict=False):
+                box.setCurrentIndex(max(0, box.findData(value)))
+        for key, lines in self.choice_lines.items():
+            for line in lines:
+                line.setVisible(key == bare)
         self.tokens.setCurrentIndex(max(0, self.tokens.findData(form)))
         size, colours = parts_of(form)
         self.sides.setCurrentIndex(max(0, self.sides.findData(size)))

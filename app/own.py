@@ -47,6 +47,12 @@ OWN = {
         N_("a sound file (.wav, .flac, .ogg, .mp3, .aiff)"),
         N_("Sound (*.wav *.flac *.ogg *.opus *.mp3 *.aif *.aiff)"),
     ),
+    "pairs": Own(
+        N_("Open own pairs…"),
+        N_("a table of pairs"),
+        N_("a table with a source and a target in each row (.csv, .tsv)"),
+        N_("Pairs (*.csv *.tsv)"),
+    ),
     PICTURE: Own(N_("Open picture…"), N_("a picture"), N_("a picture")),
 }
 

@@ -226,8 +226,9 @@ def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> L
     A folder is one of pictures, a .csv or .tsv file one of points where it has numbers and else
     of pairs, a .npy file one of points, a .wav, .flac, .ogg and such one of sound, and every
     other file a text. The name may say the kind of tokens, the form of pictures or the rate of
-    sound, or that a table is of pairs (see `split_name`), and the key of the data says it too. The other arguments are those of `open_text`, and only for files. Raises
-    `NeedsDownload` for what has to be fetched.
+    sound, or that a table is of pairs (see `split_name`), and the key of the data says it too.
+    The other arguments are those of `open_text`, and only for files. Raises `NeedsDownload` for
+    what has to be fetched.
     """
     bare, option = split_name(name)
     key, colon, word = bare.partition(":")
@@ -871,7 +872,10 @@ DATA: tuple[DataSet, ...] = (
             Choice(
                 N_("Language"),
                 pair_sets.LANGUAGES,
-                tuple(dict(zip(pair_sets.LOCALES, _LOCALES, strict=True))[each] for each in pair_sets.LANGUAGES),
+                tuple(
+                    dict(zip(pair_sets.LOCALES, _LOCALES, strict=True))[each]
+                    for each in pair_sets.LANGUAGES
+                ),
                 "en",
             ),
         ),

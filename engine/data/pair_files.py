@@ -27,9 +27,8 @@ _SNIFFED_BYTES = 4096
 _SNIFFED_ROWS = 20
 _SEED = 20_261_124
 _EVERY = 1000  # rows between two safe points
-_HEADERS = frozenset(
-    "source target input output from to src tgt question answer x y 源文 目标 输入 输出".split()
-)
+_TITLES = "source target input output from to src tgt question answer x y 源文 目标 输入 输出"
+_HEADERS = frozenset(_TITLES.split())
 
 
 def is_of_numbers(path: Path | str) -> bool:

@@ -107,12 +107,11 @@ def numbers(language: str) -> Making:
         found.add(int(random.integers(10 ** (size - 1), 10**size)))
     large = random.permutation(sorted(found)[100:])
     texts: list[Texts] = [[], []]
-    for part, values in enumerate(
-        ([*range(100), *large[HELD_OUT_NUMBERS:]], large[:HELD_OUT_NUMBERS])
-    ):
+    parts = ([*range(100), *large[HELD_OUT_NUMBERS:].tolist()], large[:HELD_OUT_NUMBERS].tolist())
+    for part, values in enumerate(parts):
         for number, value in enumerate(values):
             # Hyphens that cannot break, and such, are written as those on a keyboard.
-            words = unicodedata.normalize("NFKC", num2words(int(value), lang=language))
+            words = unicodedata.normalize("NFKC", num2words(value, lang=language))
             texts[part].append((str(value), words))
             if number % _EVERY == 0:
                 yield

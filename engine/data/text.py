@@ -570,6 +570,19 @@ class _Writer:
         self._file.write(ids.astype(self._dtype).tobytes())
 
 
+def decoded(path: Path, content: bytes) -> str:
+    """The text of a file, of which `content` is all; raises `PlaygroundError` as `open_text`."""
+    if not content:
+        raise _empty(path)
+    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), "utf-8")
+    if b"\0" in content and encoding == "utf-8":
+        raise _binary(path)
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _not_unicode(path, encoding) from error
+
+
 # --- what can be wrong with a file
 
 

@@ -56,6 +56,12 @@ def _vae() -> tuple[Model, ...]:
     return (vae.MODEL,)
 
 
+def _nonautoregressive() -> tuple[Model, ...]:
+    from engine.families import ar_translator
+
+    return (ar_translator.MODEL,)
+
+
 FAMILIES = (
     Family(
         key="rnn",
@@ -126,5 +132,15 @@ FAMILIES = (
         ),
         load=_vae,
         lesson="vae",
+    ),
+    Family(
+        key="nonautoregressive",
+        title=N_("Non-autoregressive"),
+        summary=N_(
+            "Writes all places at once instead of one after the other. Let the two race, see what "
+            "speed costs, and how a few more rounds, or a second reader, bring it back."
+        ),
+        load=_nonautoregressive,
+        lesson="nonautoregressive",
     ),
 )

@@ -5,6 +5,7 @@ written once, and shows those of other models that have a run on the same data b
 """
 
 from engine.family import OTHER, View
+from engine.layers.pairviews import race
 from engine.layers.pairviews.distilled import distillation
 from engine.layers.pairviews.inside import (
     ConfidenceKnobs,
@@ -22,7 +23,6 @@ from engine.layers.pairviews.measures import (
     quality,
     scores,
 )
-from engine.layers.pairviews.race import RaceKnobs, race
 from engine.layers.pairviews.shared import EVERY_MODEL
 from engine.phrases import N_
 
@@ -31,8 +31,8 @@ VIEWS: tuple[View, ...] = (
         "race",
         N_("Race"),
         N_("The same source given to every model that is trained, each with its clock."),
-        race,
-        RaceKnobs,
+        race.race,
+        race.RaceKnobs,
         every=3.0,
         companions=EVERY_MODEL,
     ),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine import knobs
-from engine.data.pairs import END, MASK, PAD, SPECIAL, PairData
+from engine.data.pairs import MASK, PAD, SPECIAL, PairData
 from engine.families import FAMILIES
 from engine.family import Model, Trained, View
 from engine.layers.pairviews import DISTILLATION, VIEWS
@@ -64,11 +64,11 @@ class Formula:
         if key == "at-once":
             return (Step(took, ids, (0.75,) * size, tuple(range(size)), (), "all"),)
         if key == "rounds-2":
-            first = (*ids[:-1], MASK)
-            nan = float("nan")
+            first, unsure = (*ids[:-1], MASK), (*(0.5,) * (size - 1), float("nan"))
+            end = (size - 1,)
             return (
-                Step(took / 2, first, (*(0.5,) * (size - 1), nan), tuple(range(size - 1)), (1,)),
-                Step(took, ids, (0.875,) * size, (size - 1,)),
+                Step(took / 2, first, unsure, tuple(range(size)), end),
+                Step(took, ids, (0.875,) * size, end),
             )
         each = [
             Step(took * (n + 1) / (size + 1), ids[: n + 1], (0.9,) * (n + 1), (n,))
@@ -93,16 +93,11 @@ class Formula:
         return self.ways()[0]
 
     def cross_attention(self, sources: Tensor, targets: Tensor) -> Tensor:
-        """Layer l, head h: place i looks at the place that it came from, sharper for more h."""
-        size = sources.shape[1]
-        exact = torch.eye(size).flip(0)[: targets.shape[1]]
-        return torch.stack(
-            [
-                torch.stack([torch.lerp(torch.full_like(exact, 1 / size), exact, h / 2)] * 1)
-                for h in (0, 1, 2)
-                for _ in sources
-            ]
-        )[None].transpose(0, 0)[:, None, :, 0]
+        """One head that looks everywhere alike, one at the place that a letter came from."""
+        size, places = sources.shape[1], targets.shape[1]
+        alike = torch.full((places, size), 1 / size)
+        exact = torch.eye(size).flip(0)[:places]
+        return torch.stack([alike, exact])[None, None]
 
     def dependence(self, sources: Tensor, targets: Tensor) -> Tensor:
         size = targets.shape[1]
@@ -128,9 +123,7 @@ def formula(data: PairData = DATA, key: str = "formula", **values: Any) -> Train
 
 def beside(trained: Trained, *others: Trained) -> Trained:
     """`trained` with companions."""
-    return dataclasses.replace(
-        trained, companions={each.model.key: each for each in others}
-    )
+    return dataclasses.replace(trained, companions={each.model.key: each for each in others})
 
 
 # --- the models that there are
@@ -176,8 +169,3 @@ def draw(trained: Trained, key: str, **values: Any) -> Any:
     """The last payload of the view `key` with the knobs `values`."""
     view = view_of(key)
     return last(view.make(trained, knobs.changed(view.knobs(), values)))
-
-
-def written_end(ids: tuple[int, ...]) -> bool:
-    """Whether a target holds what no target may hold."""
-    return any(each in (END, MASK, PAD) for each in ids)
