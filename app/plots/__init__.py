@@ -21,6 +21,7 @@ from app.plots.loss_curves import LossCurves
 from app.plots.panels import PanelsWidget
 from app.plots.plane import PlaneWidget
 from app.plots.sound import SoundWidget
+from app.plots.table import TableWidget
 from app.plots.text import TextWidget
 from app.special.chips import TokenChips
 from engine.payloads import (
@@ -32,9 +33,11 @@ from engine.payloads import (
     Images,
     Panels,
     Plane,
+    Race,
     Raster,
     Sheet,
     Sound,
+    Table,
     Text,
     Tokens,
 )
@@ -51,6 +54,7 @@ __all__ = [
     "PanelsWidget",
     "PlaneWidget",
     "SoundWidget",
+    "TableWidget",
     "TextWidget",
     "TokenChips",
 ]
@@ -69,6 +73,12 @@ def _sheet() -> QWidget:
     return SheetWidget()
 
 
+def _race() -> QWidget:
+    from app.special.race import RaceWidget
+
+    return RaceWidget()
+
+
 WIDGETS: dict[type[Any], Callable[[], QWidget]] = {
     Text: TextWidget,
     Tokens: TokenChips,
@@ -83,4 +93,6 @@ WIDGETS: dict[type[Any], Callable[[], QWidget]] = {
     Plane: PlaneWidget,
     Raster: _raster,
     Sheet: _sheet,
+    Table: TableWidget,
+    Race: _race,
 }

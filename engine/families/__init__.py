@@ -57,9 +57,9 @@ def _vae() -> tuple[Model, ...]:
 
 
 def _nonautoregressive() -> tuple[Model, ...]:
-    from engine.families import ar_translator
+    from engine.families import ar_translator, mask_predict, nat
 
-    return (ar_translator.MODEL,)
+    return (ar_translator.MODEL, nat.MODEL, mask_predict.MODEL)
 
 
 FAMILIES = (

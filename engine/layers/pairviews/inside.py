@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.data.pairs import Alphabet, PairData
+from engine.data.pairs import PAD, Alphabet, PairData
 from engine.family import Drawing, Trained
 from engine.knobs import knob
 from engine.layers.pairviews.shared import (
@@ -96,7 +96,7 @@ def confidence(trained: Trained, knobs: Any) -> Drawing:
         found.append(passes(data.targets, way.title, written))
         taken += sum(len(step.dropped) for step in written.steps)
         yield None
-    yield Heatmaps(
+    yield Panels(
         tuple(found),
         across=min(2, len(found)),
         caption=sentences(
@@ -177,13 +177,8 @@ class Dependence(NamedTuple):
 
     @property
     def seen(self) -> int:
-        """How many of the places are seen by one another."""
+        """From how many pairs of places one depends on the other."""
         return int((self.strength > 0).sum())
-
-    @property
-    def looks_ahead(self) -> bool:
-        """Whether a place sees any that comes after it."""
-        return bool((np.triu(self.strength, 1) > 0).any())
 
 
 def dependence_of(trained: Trained, source: Chosen, target: Sequence[int]) -> Dependence:
@@ -201,17 +196,15 @@ def dependence_picture(found: Dependence, labels: tuple[str, ...]) -> Heatmap:
     return Heatmap(
         found.strength,
         title=N_(
-            "{model}: sees {seen} of {all}, {what}",
+            "{model}: {seen} of {all}",
             model=found.trained.model.title,
             seen=found.seen,
             all=found.strength.size,
-            what=N_("also what comes after") if found.looks_ahead else N_("none that comes after"),
         ),
-        x_title=N_("depends on"),
+        x_title=N_("given at place"),
         y_title=N_("target"),
         value_title=N_("share of the largest"),
         rows=labels,
-        columns=labels,
         low=0.0,
         high=1.0,
         root=True,
@@ -224,7 +217,7 @@ def masks(trained: Trained, knobs: Any) -> Drawing:
     data = trained.data
     source = chosen(data, knobs)
     target = data.targets.encode(source.expected[0]) if source.expected else ()
-    target = tuple(target[: data.longest[1]]) or target_of(trained, source)
+    target = tuple(target) or target_of(trained, source)
     yield None
     if not target:
         yield Text(WROTE_NOTHING)
@@ -238,9 +231,9 @@ def masks(trained: Trained, knobs: Any) -> Drawing:
         tuple(panels),
         across=min(3, math.ceil(math.sqrt(len(panels)))),
         caption=N_(
-            "How much the choice at a place (row) goes with what the decoder is given at another "
-            "(column), measured by gradient. Black is exactly nothing: the causal mask leaves a "
-            "triangle, without it all is seen."
+            "How much the choice of a token (row) goes with what the decoder is given at each "
+            "place (column), measured by gradient; the numbers count the pairs that are bound so. "
+            "The causal mask leaves a triangle; without it every place sees all."
         ),
     )
 
@@ -264,13 +257,15 @@ class Lengths(NamedTuple):
 
 
 def predicted_lengths(trained: Trained, data: PairData) -> Generator[None, None, Lengths]:
-    """Of the first held-out pairs, a few at a time."""
+    """Of held-out pairs, spread evenly over all there are, a few at a time."""
+    size = len(data.held_out.sources)
+    rows = np.linspace(0, size - 1, min(PAIRS, size)).round().astype(np.int64)
     real, predicted = [], []
-    for first in range(0, min(PAIRS, len(data.held_out.sources)), TOGETHER):
-        rows = slice(first, min(first + TOGETHER, PAIRS))
-        pairs = as_batch(data.held_out.sources[rows], data.held_out.targets[rows])
+    for first in range(0, len(rows), TOGETHER):
+        some = rows[first : first + TOGETHER]
+        pairs = as_batch(data.held_out.sources[some], data.held_out.targets[some])
         logits = trained.module.length_logits(pairs.sources)
-        real.append((pairs.targets > 0).sum(1).numpy())
+        real.append((pairs.targets != PAD).sum(1).numpy())
         predicted.append(logits.argmax(-1).numpy())
         yield
     return Lengths(np.concatenate(real), np.concatenate(predicted))
@@ -335,22 +330,17 @@ def lengths(trained: Trained, knobs: Any) -> Drawing:
     """What is thought of the target's length, by this model and those to compare with."""
     data = trained.data
     source = chosen(data, knobs)
-    panels: list[Bars | Heatmap] = []
-    for each in comparable(trained):
-        logits = each.module.length_logits(source.tokens)
-        yield None
-        if logits is None:
-            continue
-        panels.append(length_bars(each.model.title, logits[0], source))
-        if len(data.held_out.sources):
-            found = yield from predicted_lengths(each, data)
-            panels.append(length_counts(each.model.title, found))
-    needs_none = trained.module.length_logits(source.tokens) is None
+    known = comparable(trained)
+    guessed = [each.module.length_logits(source.tokens) for each in known]
+    yield None
     unneeded = N_(
         "{model} needs no length: it writes one token after the other until it writes the end.",
         model=trained.model.title,
     )
-    if not panels:
+    able = [
+        (each, logits) for each, logits in zip(known, guessed, strict=True) if logits is not None
+    ]
+    if not able:
         yield Text(
             sentences(
                 unneeded,
@@ -358,8 +348,14 @@ def lengths(trained: Trained, knobs: Any) -> Drawing:
             )
         )
         return
+    first, logits = able[0]
+    panels: list[Bars | Heatmap] = [length_bars(first.model.title, logits[0], source)]
+    if len(data.held_out.sources):
+        for each, _ in able:
+            found = yield from predicted_lengths(each, data)
+            panels.append(length_counts(each.model.title, found))
     yield Panels(
         tuple(panels),
-        across=2 if len(data.held_out.sources) else 1,
-        caption=sentences(unneeded if needs_none else "", source.remark),
+        across=min(2, len(panels)),
+        caption=sentences("" if guessed[0] is not None else unneeded, source.remark),
     )

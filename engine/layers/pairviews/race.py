@@ -57,16 +57,18 @@ def timed(
     ways: Sequence[Runner], source: Chosen
 ) -> Generator[None, None, list[tuple[Written, ...]]]:
     """Of each runner some measured runs, one at least, with safe points."""
-    begun = perf_counter()
-    for each in ways:
-        each.way.write(source.tokens, True)
-        yield
     runs: list[list[Written]] = [[] for _ in ways]
-    for number in range(ROUNDS):
-        if number and perf_counter() - begun > SECONDS * number / (number + 1):
-            break  # another round would take too long
+    spent = 0.0
+    for number in range(1 + ROUNDS):
+        # What all rounds so far took, one more may take again.
+        if number > 1 and spent * (number + 1) / number > SECONDS:
+            break
         for each, found in zip(ways, runs, strict=True):
-            found += each.way.write(source.tokens, True)
+            begun = perf_counter()
+            written = each.way.write(source.tokens, True)
+            spent += perf_counter() - begun
+            if number:  # the first round is to warm up
+                found += written
             yield
     return [tuple(found) for found in runs]
 
@@ -110,7 +112,7 @@ def summary(lanes: Sequence[Lane]) -> str:
     ordered = sorted(lanes, key=lambda each: each.moments[-1].seconds)
     first, last = ordered[0], ordered[-1]
     return N_(
-        "{first} was {ratio:.1f} times as fast as {last}: {few} passes of the decoder instead "
+        "{first} was {ratio:.1f} times as fast as {last}. Passes of the decoder: {few} instead "
         "of {many}.",
         first=first.name,
         last=last.name,
@@ -139,9 +141,13 @@ def race(trained: Trained, knobs: Any) -> Drawing:
         caption=sentences(
             summary(lanes),
             N_(
-                "Not trained on these data, or they would run too: {models}.",
-                models=listed(missing),
+                "Right: {right} of {count}.",
+                right=sum(each.right is True for each in lanes),
+                count=len(lanes),
             )
+            if source.expected
+            else "",
+            N_("Train these on the same data, and they run too: {models}.", models=listed(missing))
             if missing
             else "",
             source.remark,

@@ -114,9 +114,7 @@ def of_typed(data: PairData, way: Way, knobs: Any) -> Drawing:
             N_("Expected: {targets}.", targets=" / ".join(source.expected))
             if source.expected
             else "",
-            N_("Above, what it wrote; below, what else it thought of, and found less likely.")
-            if len(rows) > 1
-            else "",
+            N_("Above, what it wrote; below, what else it tried.") if len(rows) > 1 else "",
             source.remark,
         ),
     )

@@ -66,7 +66,7 @@ def test_who_is_slower_comes_later_and_the_caption_counts_it() -> None:
     assert one >= SLOW["greedy"]
     passes = len(drawn.given) + 1
     wanted = f"At once was {one / once:.1f} times as fast as One by one"
-    assert drawn.caption.startswith(f"{wanted}: 1 passes of the decoder instead of {passes}.")
+    assert drawn.caption.startswith(f"{wanted}. Passes of the decoder: 1 instead of {passes}.")
 
 
 def test_each_writes_once_to_warm_up_and_then_all_in_turns() -> None:
@@ -102,7 +102,14 @@ def test_what_is_right_is_told_only_where_it_is_known() -> None:
     assert race.lane("", DATA, written, ("X", "AB")).right is True
     assert race.lane("", DATA, written, ("BA",)).right is False
     assert race.lane("", DATA, written, ()).right is None
-    assert draw(formula(), "race", source="aaaaa").lanes[0].right is None
+    unknown = draw(formula(), "race", source="aaaaa")
+    assert unknown.lanes[0].right is None
+    assert "Right" not in unknown.caption
+    trained = formula()
+    trained.module.wrong = (0,)
+    source = next(each for each in DATA.references if not each.endswith("a"))
+    assert "Right: 0 of 3." in draw(trained, "race", source=source).caption
+    assert "Right: 3 of 3." in draw(formula(), "race", source=source).caption
 
 
 def test_one_alone_has_nobody_to_be_compared_with() -> None:
@@ -110,7 +117,7 @@ def test_one_alone_has_nobody_to_be_compared_with() -> None:
     assert race.summary([Lane("", moments)]) == ""
     two = [Lane("slow", (Moment(3.0, (), ()),), 12), Lane("quick", moments, 2)]
     assert race.summary(two) == (
-        "quick was 3.0 times as fast as slow: 2 passes of the decoder instead of 12."
+        "quick was 3.0 times as fast as slow. Passes of the decoder: 2 instead of 12."
     )
 
 
@@ -127,7 +134,7 @@ def test_companions_run_too_and_those_that_could_are_named() -> None:
     everybody = [formula(key=key) for key in TITLES]
     drawn = draw(beside(everybody[0], *everybody[1:]), "race")
     assert len(drawn.lanes) == 3 * len(TITLES)
-    assert "trained" not in drawn.caption
+    assert "Train these" not in drawn.caption
 
 
 def test_without_the_pairs_a_typed_source_is_run() -> None:
