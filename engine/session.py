@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import safetensors.numpy
 import safetensors.torch
 import torch
 
@@ -28,7 +29,7 @@ from engine import knobs as knobs_
 from engine.data import catalogue
 from engine.events import Health, Progress, Said, Saved, Shown
 from engine.export import Export, as_it_was
-from engine.family import Data, Model, Trained, View
+from engine.family import OTHER, Data, Model, Trained, View
 from engine.history import History
 from engine.learner import (
     Learner,
@@ -54,6 +55,8 @@ HELD_OUT_SECONDS = 2.0
 HELD_OUT_ELEMENTS = 4096
 SNAPSHOTS = 40
 ROLL_BACKS = 3
+STRANGERS = 12  # runs of others that are kept in memory for comparison
+LESSON = "lesson.safetensors"  # in a run's folder: what `Model.teach` gave
 HELD_OUT = "held-out"
 DRAWN, LIVE = "sample", "live"  # what `Shown.view` says of samples
 
@@ -116,18 +119,30 @@ class Playground:
                 found[key] = stranger
         return found
 
-    def _newest_run(self, model: Model) -> Trained | None:
+    def other_run(self, session: "Session") -> Trained | None:
+        """The newest run of the session's model on the same data that is not the session's own."""
+        assert session.run is not None
+        own = session.run
+        return self._newest_run(
+            session.model, lambda run: run.id != own.id and run.data == own.data
+        )
+
+    def _newest_run(
+        self, model: Model, fits: Callable[[Run], bool] = lambda run: True
+    ) -> Trained | None:
         for run in self.store.runs():
-            if run.model == model.key and run.step:
-                mark = f"{run.id}/{run.checkpoint}"
-                if self._strangers.get(model.key, ("", None))[0] != mark:
+            if run.model == model.key and run.step and fits(run):
+                mark, kept = f"{run.id}/{run.checkpoint}", self._strangers.get(run.id)
+                if kept is None or kept[0] != mark:
                     try:
-                        trained = load_trained(self.store, run, model)
+                        kept = mark, load_trained(self.store, run, model)
                     except PlaygroundError as error:
                         log.warning("%s", error)
                         continue
-                    self._strangers[model.key] = (mark, trained)
-                return self._strangers[model.key][1]
+                    self._strangers[run.id] = kept
+                    while len(self._strangers) > STRANGERS:
+                        del self._strangers[next(iter(self._strangers))]
+                return kept[1]
         return None
 
 
@@ -199,6 +214,7 @@ class Session:
         self.data_name = model.data
         self.data: Data | None = None
         self.learner: Learner | None = None
+        self._plain: Data | None = None  # what the learner learns from, without a teacher's part
         self.run: Run | None = None
         self.watch = model.watch
         self.drawn: Payload | None = None  # the newest sample that somebody asked for
@@ -480,7 +496,7 @@ class Session:
 
     def _ready(self, job: Job) -> Generator[None, None, Learner]:
         """A learner with its data at hand: the present one, or a new one."""
-        if self.data is None or self.learner is None or self.learner.data is not self.data:
+        if self.data is None or self.learner is None or self._plain is not self.data:
             data = yield from self._load_data(job)
             if self.learner is not None:
                 if self.run and self.run.sha256 and self.run.sha256 != data.sha256:
@@ -494,15 +510,85 @@ class Session:
                 same = catalogue.to_json(self.learner.data) == catalogue.to_json(data)
                 if not same:
                     raise RunError(N_("the data is not what this run was trained on"))
-                self.learner.data = data
+                self.learner.data = self._with_lesson(data)
+                self._plain = self.data
         if self.learner is None:
             assert self.data is not None
             self.model.check(self.data, self.net)
             yield
-            self.learner = Learner(self.model, self.data, self.net, self.train, self.seed)
+            lesson = yield from self._teach(job, self.data)
+            learned = self.data.lesson(lesson) if lesson else self.data  # type: ignore[attr-defined]
+            self.learner = Learner(self.model, learned, self.net, self.train, self.seed)
+            self._plain = self.data
             # No turn for others before the run's folder is there: they would choose the same name.
             self._new_run(self.learner)
+            self._keep_lesson(job, lesson)
         return self.learner
+
+    def _teach(self, job: Job, data: Data) -> Generator[None, None, Mapping[str, Any]]:
+        """What a teacher adds to the data, where the model has one."""
+        if self.model.teach is None:
+            return {}
+        teachers = self.playground.companions(self.model.teachers)
+        teaching = self.model.teach(data, self.net, self.train, teachers)
+        while True:
+            try:
+                progress = next(teaching)
+            except StopIteration as stop:
+                return dict(stop.value)
+            if progress is not None:
+                job.tell(progress)
+            yield
+
+    def _keep_lesson(self, job: Job, lesson: Mapping[str, Any]) -> None:
+        """Write it into the run's folder: going on must not depend on the teacher."""
+        if self.model.teach is None:
+            return
+        assert self.run is not None
+        store = self.playground.store
+        path = store.path(self.run.id) / LESSON
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, safetensors.numpy.save(dict(lesson)))
+        except OSError as error:
+            log.warning("no lesson was kept: %s", error)
+            job.tell(
+                Said(
+                    N_(
+                        "could not save what the teacher wrote to {folder}: {error}; training goes "
+                        "on, but this run cannot be continued later",
+                        folder=str(store.folder),
+                        error=str(error),
+                    ),
+                    grave=True,
+                )
+            )
+
+    def _with_lesson(self, data: Data) -> Data:
+        """`data` as the run that is open learned from it."""
+        if self.model.teach is None or self.run is None:
+            return data
+        path = self.playground.store.path(self.run.id) / LESSON
+        try:
+            lesson = safetensors.numpy.load(path.read_bytes())
+        except FileNotFoundError:
+            raise RunError(
+                N_(
+                    "the run {run} lacks what its teacher wrote ({file}): reset to train anew",
+                    run=self.run.id,
+                    file=LESSON,
+                )
+            ) from None
+        except (OSError, ValueError, safetensors.SafetensorError) as error:
+            raise RunError(
+                N_(
+                    "the run {run} is damaged: {file}: {error}",
+                    run=self.run.id,
+                    file=LESSON,
+                    error=str(error),
+                )
+            ) from error
+        return data.lesson(lesson)  # type: ignore[attr-defined, no-any-return]
 
     def _new_run(self, learner: Learner) -> None:
         store, data = self.playground.store, learner.data
@@ -694,6 +780,8 @@ class Session:
     def _trained_for(self, view: View) -> Trained:
         wanted = tuple(key for key in view.companions if key != self.model.key)
         companions = self.playground.companions(wanted) if wanted else {}
+        if OTHER in wanted and (other := self.playground.other_run(self)):
+            companions[OTHER] = other
         # A sample that was asked for is what one looks into; without, the live one.
         trained = as_trained(self._need_learner(), self.drawn or self.live, companions)
         folder = self._snapshot_folder()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QResizeEvent, QTransform
 from PySide6.QtWidgets import (
     QFrame,
     QWidget,
@@ -17,10 +17,13 @@ from app.i18n import _
 from app.plots.axes import LOW, Axis, LabelAxis, colour_axes, colour_axis
 from app.plots.base import PayloadWidget, number
 from app.plots.labels import quoted
+from app.special.chips import chip_font, visible
 from app.theme import theme
 from engine.payloads import Heatmap
 
 BAR_AXIS = 45  # pixels, of the numbers beside the colours
+LARGEST, LEAST = 15, 8  # pixels of a letter in a cell
+FRAMED = 4  # pixels: the smallest cell that gets a frame
 
 
 def readout_of(picture: Heatmap, row: int, column: int) -> str:
@@ -45,7 +48,16 @@ def readout_of(picture: Heatmap, row: int, column: int) -> str:
     else:
         where = ", ".join(f"{title} {name}".strip() for title, name in ((y_title, y), (x_title, x)))
         shown = f"{_(picture.value_title)} {shown}".strip()
+    if picture.texts and picture.texts[row][column]:
+        shown = f"'{written(picture, row, column)}' {shown}"
+    if picture.marked is not None and picture.marked[row, column]:
+        shown = " · ".join(part for part in (shown, _(picture.marked_title)) if part)
     return ": ".join(part for part in (_(picture.title), where, shown) if part)
+
+
+def written(picture: Heatmap, row: int, column: int) -> str:
+    """What is written into a cell."""
+    return visible(_(picture.texts[row][column]))
 
 
 def colour_range(picture: Heatmap) -> tuple[float, float]:
@@ -64,6 +76,104 @@ def colour_range(picture: Heatmap) -> tuple[float, float]:
         half = abs(low) * 1e-3 or 1e-6
         low, high = low - half, high + half
     return low, high
+
+
+def ground_of(picture: Heatmap, row: int, column: int) -> QColor:
+    """The colour of a cell."""
+    value = float(picture.values[row, column])
+    if math.isnan(value):
+        return QColor(theme().palette.panel)
+    low, high = colour_range(picture)
+    part = min(1.0, max(0.0, (value - low) / (high - low)))
+    level = round(255 * (math.sqrt(part) if picture.root else part))
+    return QColor(*theme().lookup(picture.diverging)[level].tolist())
+
+
+def ink_on(ground: QColor) -> QColor:
+    """Black or white, whichever is read more easily on a colour.
+
+    >>> ink_on(QColor("#fde725")).name(), ink_on(QColor("#440154")).name()
+    ('#000000', '#ffffff')
+    """
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (ground.redF(), ground.greenF(), ground.blueF())
+    )
+    # Relative luminance as in WCAG 2; at 0.179 both have the same contrast.
+    return QColor("#000000" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "#ffffff")
+
+
+def letters_for(texts: set[str], width: float, height: float) -> QFont:
+    """Letters as large as they may be for all of `texts` to fit, or the smallest ones."""
+    font = chip_font()
+    for size in range(LARGEST, LEAST - 1, -1):
+        font.setPixelSize(size)
+        widest = max(map(QFontMetricsF(font).horizontalAdvance, texts), default=0.0)
+        if widest <= width and size <= height:
+            break
+    return font
+
+
+class CellMarks(pg.GraphicsObject):  # type: ignore[misc]
+    """What is written into the cells of a matrix, as far as it fits, and frames around some.
+
+    fitted: the cells whose text found room when they were painted last.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture: Heatmap | None = None
+        self.fitted: list[tuple[int, int]] = []
+
+    def show_picture(self, picture: Heatmap) -> None:
+        """The cells of this one."""
+        self.prepareGeometryChange()
+        there = bool(picture.texts) or picture.marked is not None
+        self.picture = picture if there else None
+        self.update()
+
+    def boundingRect(self) -> QRectF:  # noqa: N802
+        """All cells."""
+        rows, columns = self.picture.values.shape if self.picture is not None else (0, 0)
+        return QRectF(0, 0, columns, rows)
+
+    def paint(self, painter: QPainter, *_options: Any) -> None:
+        """In pixels, so that letters are not stretched; those of other cells are not painted."""
+        picture, self.fitted = self.picture, []
+        if picture is None:
+            return
+        to_pixels = painter.worldTransform()
+        painter.setWorldTransform(QTransform())
+        cell = to_pixels.mapRect(QRectF(0, 0, 1, 1))
+        if picture.texts:
+            texts = {visible(_(each)) for line in picture.texts for each in line}
+            painter.setFont(letters_for(texts, cell.width() - 1, cell.height() - 1))
+        metrics = QFontMetricsF(painter.font())
+        room = self.getViewBox().viewRect() & self.boundingRect()
+        for row in range(int(room.top()), math.ceil(room.bottom())):
+            for column in range(int(room.left()), math.ceil(room.right())):
+                box = to_pixels.mapRect(QRectF(column, row, 1, 1))
+                if picture.texts:
+                    text = written(picture, row, column)
+                    fits = metrics.horizontalAdvance(text) <= box.width() - 1
+                    if text and fits and painter.font().pixelSize() <= box.height() - 1:
+                        self.fitted.append((row, column))
+                        painter.setPen(ink_on(ground_of(picture, row, column)))
+                        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip
+                        painter.drawText(box, flags, text)
+                if picture.marked is not None and picture.marked[row, column]:
+                    self._frame(painter, box)
+
+    def _frame(self, painter: QPainter, box: QRectF) -> None:
+        """Inside a cell, with a rim, so that it is seen on any colour."""
+        if min(box.width(), box.height()) < FRAMED:
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, out in (("#ffffff", 1.5), (theme().series(1), 0.5)):
+            pen = QPen(QColor(colour), 1.5)
+            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+            painter.setPen(pen)
+            painter.drawRect(box.adjusted(out + 0.5, out + 0.5, -out - 0.5, -out - 0.5))
 
 
 class HeatmapWidget(PayloadWidget[Heatmap]):
@@ -86,6 +196,8 @@ class HeatmapWidget(PayloadWidget[Heatmap]):
         box.setDefaultPadding(0.0)
         self.image = pg.ImageItem(axisOrder="row-major")
         self.plot.addItem(self.image)
+        self.marks = CellMarks()
+        self.plot.addItem(self.marks, ignoreBounds=True)
         self.bar = pg.ColorBarItem(interactive=False, width=14, colorMap=None)
         self._name_bar()
         self.bar.setImageItem(self.image, insert_in=self.plot)
@@ -121,6 +233,7 @@ class HeatmapWidget(PayloadWidget[Heatmap]):
             )
         )
         self.bar.setLevels(low=low, high=high)
+        self.marks.show_picture(payload)
         self.bar.getAxis("right").setLabel(_(payload.value_title))
         numbers = tuple(str(each) for each in payload.numbers)
         self.plot.getAxis("left").set_labels(payload.rows or numbers, rows)

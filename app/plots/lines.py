@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QResizeEvent, QTransform
 from PySide6.QtWidgets import (
     QFrame,
     QWidget,
@@ -19,9 +19,10 @@ from app.plots.axes import LOW, Axis, colour_axes
 from app.plots.base import PayloadWidget, number
 from app.plots.labels import Key
 from app.theme import theme
-from engine.payloads import Curve
+from engine.payloads import Curve, Line
 
 Numbers = NDArray[np.float64]
+SYMBOL = 8  # pixels: how large a point with a label is
 
 
 class LinesPlot(pg.PlotWidget):  # type: ignore[misc]
@@ -80,12 +81,18 @@ def nearest(x: Numbers, at: float, log: bool) -> int:
 def drawable(x: NDArray[Any], y: NDArray[Any], log_x: bool, log_y: bool) -> tuple[Numbers, Numbers]:
     """The points that can stand on these axes, in double precision."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    keep = can_stand(x, y, log_x, log_y)
+    return (x, y) if keep.all() else (x[keep], y[keep])
+
+
+def can_stand(x: NDArray[Any], y: NDArray[Any], log_x: bool, log_y: bool) -> NDArray[np.bool_]:
+    """Which points these are. (n,)"""
     keep = np.isfinite(x) & np.isfinite(y)
     if log_x:
         keep &= x > 0
     if log_y:
         keep &= y > 0
-    return (x, y) if keep.all() else (x[keep], y[keep])
+    return np.asarray(keep, np.bool_)
 
 
 def read_lines(
@@ -114,6 +121,93 @@ def read_lines(
     return place, f"{x_title} {number(place)}: ".lstrip() + "  ·  ".join(words)
 
 
+class Label(NamedTuple):
+    """A few characters beside a point; place: as on the axes, so maybe of the logarithms."""
+
+    place: QPointF
+    text: str
+    colour: QColor
+
+
+def beside(point: QPointF, width: float, height: float) -> tuple[QRectF, ...]:
+    """Where a label of that size may stand beside a point, the best place first. In pixels."""
+    x, y, gap = point.x(), point.y(), SYMBOL / 2 + 2
+    middle, over, under = y - height / 2, y - gap - height, y + gap
+    right, left, centre = x + gap, x - gap - width, x - width / 2
+    corners = (
+        (right, middle),
+        (centre, over),
+        (centre, under),
+        (left, middle),
+        (right, over),
+        (right, under),
+        (left, over),
+        (left, under),
+    )
+    return tuple(QRectF(*corner, width, height) for corner in corners)
+
+
+def free_places(
+    points: Sequence[QPointF], sizes: Sequence[tuple[float, float]], room: QRectF
+) -> list[QRectF | None]:
+    """For each point where its label stands; None where every place beside it is taken.
+
+    No label covers another or a point, or stands out of `room`. All in pixels.
+    """
+    half = SYMBOL / 2
+    taken = [QRectF(p.x() - half, p.y() - half, SYMBOL, SYMBOL) for p in points]
+    found: list[QRectF | None] = []
+    for point, (width, height) in zip(points, sizes, strict=True):
+        places = beside(point, width, height)
+        place = next(
+            (p for p in places if room.contains(p) and not any(map(p.intersects, taken))), None
+        )
+        found.append(place)
+        if place is not None:
+            taken.append(place)
+    return found
+
+
+class PointLabels(pg.GraphicsObject):  # type: ignore[misc]
+    """Labels beside points, none over another.
+
+    placed: where each stood when they were painted last, in pixels; None: there was no room.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.labels: list[Label] = []
+        self.placed: list[QRectF | None] = []
+
+    def show_labels(self, labels: list[Label]) -> None:
+        """These."""
+        self.labels = labels
+        self.update()
+
+    def viewTransformChanged(self) -> None:  # noqa: N802
+        """Another part is seen, and all of it may have labels."""
+        self.prepareGeometryChange()
+        super().viewTransformChanged()
+
+    def boundingRect(self) -> QRectF:  # noqa: N802
+        """All that is seen."""
+        return QRectF(self.viewRect() or QRectF())
+
+    def paint(self, painter: QPainter, *_options: Any) -> None:
+        """In pixels, so that letters are not stretched."""
+        to_pixels = painter.worldTransform()
+        painter.setWorldTransform(QTransform())
+        metrics = QFontMetricsF(painter.font())
+        points = [to_pixels.map(each.place) for each in self.labels]
+        sizes = [(metrics.horizontalAdvance(each.text), metrics.height()) for each in self.labels]
+        self.placed = free_places(points, sizes, to_pixels.mapRect(self.boundingRect()))
+        for label, place in zip(self.labels, self.placed, strict=True):
+            if place is not None:
+                painter.setPen(label.colour)
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip
+                painter.drawText(place, flags, label.text)
+
+
 class CurveWidget(PayloadWidget[Curve]):
     """Lines over a common axis, with a readout over all of them."""
 
@@ -122,6 +216,9 @@ class CurveWidget(PayloadWidget[Curve]):
         self.plot = LinesPlot()
         self.key = Key(lines=2)  # above the plot: a legend inside would hide lines
         self.items: list[Any] = []
+        self.labels = PointLabels()
+        self.labels.setZValue(10)  # above the lines
+        self.plot.addItem(self.labels, ignoreBounds=True)
         self._shown: list[tuple[str, Numbers, Numbers]] = []
         self.plot.scene().sigMouseMoved.connect(self._moved)
         self.body.addWidget(self.key)
@@ -139,11 +236,15 @@ class CurveWidget(PayloadWidget[Curve]):
             self.items.append(item)
         self.plot.setLogMode(x=payload.log_x, y=payload.log_y)
         self._shown = []
+        labels: list[Label] = []
         for index, (item, line) in enumerate(zip(self.items, payload.lines, strict=True)):
             x, y = drawable(line.x, line.y, payload.log_x, payload.log_y)
             item.setPen(pg.mkPen(theme().series(index), width=2))
-            item.setData(x, y)
+            dotted = {"symbolBrush": theme().series(index), "symbolPen": None, "symbolSize": SYMBOL}
+            item.setData(x, y, symbol="o" if line.labels else None, **dotted)
+            labels += labels_of(line, payload, theme().series(index))
             self._shown.append((_(line.name), x, y))
+        self.labels.show_labels(labels)
         self.plot.setLabel("bottom", _(payload.x_title))
         self.plot.setLabel("left", _(payload.y_title))
         self.key.setVisible(len(self._shown) > 1)
@@ -178,3 +279,16 @@ class CurveWidget(PayloadWidget[Curve]):
         if self.payload is not None:
             x = self.plot.plotItem.getViewBox().mapSceneToView(position).x()
             self.footer.read(self.read_at(10**x if self.payload.log_x else x))
+
+
+def labels_of(line: Line, curve: Curve, colour: QColor) -> list[Label]:
+    """The labels of a line's points, as far as these can stand on the axes."""
+    x, y = drawable(line.x, line.y, curve.log_x, curve.log_y)
+    if not line.labels:
+        return []
+    keep = can_stand(line.x, line.y, curve.log_x, curve.log_y)
+    texts = [_(text) for text, kept in zip(line.labels, keep, strict=True) if kept]
+    places = zip(
+        np.log10(x) if curve.log_x else x, np.log10(y) if curve.log_y else y, texts, strict=True
+    )
+    return [Label(QPointF(float(a), float(b)), text, colour) for a, b, text in places]

@@ -128,7 +128,7 @@ def fitted(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
         return list(wanted)
 
     def cut(most: int) -> list[int]:
-        return [max(min(w, most), min(w, l)) for w, l in zip(wanted, least, strict=True)]
+        return [max(min(w, most), min(w, k)) for w, k in zip(wanted, least, strict=True)]
 
     while low < high:  # the largest width that no column is to pass
         middle = (low + high + 1) // 2
@@ -222,6 +222,10 @@ class TableModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return _(self.table.columns[section])
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            sides = Qt.AlignmentFlag
+            side = sides.AlignRight if numeric(self.table, section) else sides.AlignLeft
+            return int(side | sides.AlignVCenter) | int(Qt.TextFlag.TextWordWrap)
         if role == Qt.ItemDataRole.ToolTipRole:
             return _(self.table.tips[section]) if section < len(self.table.tips) else None
         return None
@@ -400,9 +404,6 @@ class TableWidget(PayloadWidget[Table]):
         header.setHighlightSections(False)
         header.setSectionsClickable(True)
         header.setMinimumSectionSize(24)
-        header.setDefaultAlignment(
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
-        )
         header.setSortIndicatorClearable(True)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         view.setSortingEnabled(True)
@@ -443,13 +444,17 @@ class TableWidget(PayloadWidget[Table]):
         if not table.columns or self._own_widths:
             self._fit_titles()
             return
-        wanted, least = [], []
-        for column in range(len(table.columns)):
-            content = max(self.view.sizeHintForColumn(column), 24)
-            title = self._title_width(column)
-            wanted.append(max(content, title))
-            least.append(max(content, title) if numeric(table, column) else max(LEAST, title))
-        room = self.view.viewport().width()
+        columns, room = range(len(table.columns)), self.view.viewport().width()
+        contents = [max(self.view.sizeHintForColumn(column), 24) for column in columns]
+        for lines in (1, 2, 3):  # of a title, as few as there is room for
+            titles = [self._title_width(column, lines) for column in columns]
+            wanted = list(map(max, contents, titles))
+            if sum(wanted) <= room:
+                break
+        least = [
+            max(contents[column] if numeric(table, column) else LEAST, titles[column])
+            for column in columns
+        ]
         widths = fitted(wanted, least, room)
         words = [i for i in range(len(widths)) if not numeric(table, i)] or [len(widths) - 1]
         if (more := room - sum(widths)) > 0:  # what is left goes to the words
@@ -462,20 +467,34 @@ class TableWidget(PayloadWidget[Table]):
         self._fitting = False
         self._fit_titles()
 
-    def _title_width(self, column: int) -> int:
-        """What the longest word of a title needs."""
+    def _title_width(self, column: int, lines: int) -> int:
+        """What a title needs that is broken into so many lines, its longest word at least."""
+        title = _(self.model.table.columns[column])
         metrics = self.view.horizontalHeader().fontMetrics()
-        words = _(self.model.table.columns[column]).split() or [""]
-        return max(map(metrics.horizontalAdvance, words)) + 2 * PAD + ARROW
+        words = [metrics.horizontalAdvance(word) for word in title.split() or [""]]
+        low, high = max(words), metrics.horizontalAdvance(title)
+        room = lines * metrics.lineSpacing()
+        while low < high:
+            middle = (low + high) // 2
+            if self._title_height(title, middle) <= room:
+                high = middle
+            else:
+                low = middle + 1
+        return low + 2 * PAD + ARROW
+
+    def _title_height(self, title: str, width: int) -> int:
+        """Of a title that is broken into lines of a width."""
+        metrics = self.view.horizontalHeader().fontMetrics()
+        box = QRect(0, 0, width + 1, 1000)
+        return metrics.boundingRect(box, Qt.TextFlag.TextWordWrap, title).height()
 
     def _fit_titles(self) -> None:
         """As high as the titles need, broken into lines."""
         header = self.view.horizontalHeader()
-        metrics, flag = header.fontMetrics(), Qt.TextFlag.TextWordWrap
-        heights = [metrics.height()]
+        heights = [header.fontMetrics().height()]
         for column, title in enumerate(self.model.table.columns):
             wide = max(10, self.view.columnWidth(column) - 2 * PAD - ARROW)
-            heights.append(metrics.boundingRect(QRect(0, 0, wide, 1000), flag, _(title)).height())
+            heights.append(self._title_height(_(title), wide))
         header.setFixedHeight(max(heights) + 10)
 
     def _resized(self, _column: int, _before: int, _after: int) -> None:

@@ -36,7 +36,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -60,6 +59,8 @@ LARGEST, LEAST = 19, 9  # pixels of a letter
 NARROW = 560  # pixels: below, what stands in one line stands in two
 TIGHT = 480  # pixels: below, a lane's head says no more than it must
 LINE = 3  # pixels: how thick the line of a lane is
+MARGIN = 6  # pixels around all lanes
+MOST_SPACE = 26  # pixels between two lanes, where there is room to spare
 ORDINALS = (N_("1st"), N_("2nd"), N_("3rd"), N_("4th"), N_("5th"), N_("6th"), N_("7th"), N_("8th"))
 
 
@@ -97,15 +98,20 @@ def usual_factor(end: float) -> int:
     return min(FACTORS, key=lambda each: abs(math.log(max(end, 1e-9) * each / USUAL)))
 
 
-def clock(seconds: float, longest: float) -> str:
-    """``12.3 ms``, with as many decimals as a race of `longest` seconds needs."""
+def milliseconds(seconds: float, longest: float) -> str:
+    """``12.3``, with as many decimals as a race of `longest` seconds needs."""
     decimals = 2 if longest < 0.02 else 1 if longest < 0.5 else 0
-    return _("{time} ms").format(time=f"{1000 * seconds:,.{decimals}f}")
+    return f"{1000 * seconds:,.{decimals}f}"
+
+
+def clock(seconds: float, longest: float) -> str:
+    """``12.3 ms``."""
+    return _("{time} ms").format(time=milliseconds(seconds, longest))
 
 
 def slower(factor: int) -> str:
     """How fast it is shown, in words."""
-    return _("in real time") if factor == 1 else _("{n:,} times slower than real").format(n=factor)
+    return _("in real time") if factor == 1 else _("{n:,} times slower").format(n=factor)
 
 
 class Box(NamedTuple):
@@ -214,11 +220,19 @@ def planned(race: Race, font: QFont, head: int, room: QSize) -> Plan:
     pieces, counts = pieces_by_place(race), tuple(map(places_in, race.lanes))
     plan = None
     for size in range(LARGEST, LEAST - 1, -1):
-        plan = _plan(pieces, counts, _metrics(font, size), size, head, room.width())
+        plan = _plan(pieces, counts, _metrics(font, size), size, head, room.width() - 2 * MARGIN)
         if plan.height <= room.height():
             break
     assert plan is not None
-    return plan
+    return spread(plan, room.height())
+
+
+def spread(plan: Plan, height: int) -> Plan:
+    """The lanes with more room between them, where there is some to spare."""
+    gaps = max(1, len(plan.tops) - 1)
+    more = max(0, min(MOST_SPACE - 12, (height - plan.height) // gaps))
+    tops = tuple(top + lane * more for lane, top in enumerate(plan.tops))
+    return plan._replace(tops=tops, height=plan.height + more * (len(plan.tops) - 1))
 
 
 def _metrics(font: QFont, size: int) -> QFontMetrics:
@@ -247,10 +261,10 @@ def _plan(
     tops, top = [], 0
     space = 6 if size <= 11 else 12
     for count in counts:
-        tops.append(top)
+        tops.append(top + MARGIN)
         last = spots[count - 1].y() if count else 0
         top += head + last + box + space
-    return Plan(size, box, widths, spots, tuple(tops), counts, max(0, top - space))
+    return Plan(size, box, widths, spots, tuple(tops), counts, max(0, top - space) + 2 * MARGIN)
 
 
 class Track(QAbstractScrollArea):
@@ -347,11 +361,12 @@ class Track(QAbstractScrollArea):
 
     def head_of(self, lane: int) -> QRect:
         """The name, the clock and the line of a lane."""
-        return QRect(0, self._top(lane), self.viewport().width(), self.head)
+        wide = self.viewport().width() - 2 * MARGIN
+        return QRect(MARGIN, self._top(lane), wide, self.head)
 
     def place(self, lane: int, place: int) -> QRect:
         """Where a box is."""
-        spot = self.plan.spots[place] + QPoint(0, self._top(lane) + self.head)
+        spot = self.plan.spots[place] + QPoint(MARGIN, self._top(lane) + self.head)
         return QRect(spot, QSize(self.plan.widths[place], self.plan.box))
 
     def lane_at(self, point: QPointF) -> int:
@@ -443,8 +458,9 @@ class Track(QAbstractScrollArea):
                     self._paint_box(painter, where, box)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(theme().palette.faint), 1, Qt.PenStyle.DotLine))
-            painter.drawRect(QRectF(self.viewport().rect()).adjusted(0.5, 0.5, -0.5, -0.5))
+            painter.setPen(QPen(QColor(theme().palette.accent), 1))
+            frame = QRectF(self.viewport().rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            painter.drawRoundedRect(frame, 5, 5)
         painter.end()
 
     def _paint_head(self, painter: QPainter, lane: int) -> None:
@@ -485,8 +501,10 @@ class Track(QAbstractScrollArea):
                     painter.drawText(box.adjusted(18, 0, 0, 0), _MIDDLE, verdict(each.right))
         if roomy and any(other.passes for other in self.race.lanes):
             said = passes(each.passes) if done and each.passes else ""
-            put(widest([passes(max(o.passes for o in self.race.lanes))]), said, palette.faint, bold)
-        self._paint_name(painter, QRect(words.left(), words.top(), right, words.height()), lane)
+            most = widest([passes(max(other.passes for other in self.race.lanes))])
+            put(most, said, palette.faint, self.font())
+        name = QRect(words.topLeft(), QPoint(right, words.bottom()))
+        self._paint_name(painter, name, lane)
         self._paint_line(painter, QRectF(head.left(), head.bottom() - 8, head.width(), LINE), lane)
 
     def _paint_name(self, painter: QPainter, room: QRect, lane: int) -> None:
@@ -535,7 +553,7 @@ class Track(QAbstractScrollArea):
         painter.drawRoundedRect(rect, 3, 3)
         if box.fresh:
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(palette.text), 2))
+            painter.setPen(QPen(QColor(palette.accent), 2))
             painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
         painter.setPen(QColor(palette.faint if box.dropped else palette.text))
         centred = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip
@@ -636,12 +654,10 @@ class RaceWidget(PayloadWidget[Race]):
         self.forth = IconButton(
             "step-forward", _("Step forward"), tip=_("To what happens next"), role="flat"
         )
-        self.last = IconButton("skip-forward", _("To the end"), role="flat")
         self.first.clicked.connect(lambda: self.seek(0.0))
         self.back.clicked.connect(self.step_back)
         self.button.clicked.connect(self.play_or_pause)
         self.forth.clicked.connect(self.step_forth)
-        self.last.clicked.connect(lambda: self.seek(self.end))
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, NOTCHES)
         self.slider.setPageStep(NOTCHES // 20)
@@ -670,7 +686,7 @@ class RaceWidget(PayloadWidget[Race]):
             task.addWidget(text, row, 1)
         played = QHBoxLayout()
         played.setSpacing(0)
-        for each in (self.first, self.back, self.button, self.forth, self.last):
+        for each in (self.first, self.back, self.button, self.forth):
             played.addWidget(each)
         played.addSpacing(6)
         played.addWidget(self.slider, 1)
@@ -744,7 +760,7 @@ class RaceWidget(PayloadWidget[Race]):
             if title is not None:
                 title.setVisible(bool(text))
         self.footer.set_caption(_(race.caption))
-        widest = f"{clock(self.end, self.end)} / {clock(self.end, self.end)}"
+        widest = f"{milliseconds(self.end, self.end)} / {clock(self.end, self.end)}"
         self.time.setFixedWidth(self.time.fontMetrics().horizontalAdvance(widest) + 2)
         self.track.show_race(race)
 
@@ -753,13 +769,12 @@ class RaceWidget(PayloadWidget[Race]):
         self.slider.blockSignals(True)
         self.slider.setValue(round(NOTCHES * self.now / self.end) if self.end else 0)
         self.slider.blockSignals(False)
-        self.time.setText(f"{clock(self.now, self.end)} / {clock(self.end, self.end)}")
+        self.time.setText(f"{milliseconds(self.now, self.end)} / {clock(self.end, self.end)}")
         for each in (self.first, self.back):
             each.setEnabled(self.now > 0)
-        for each in (self.forth, self.last):
-            each.setEnabled(self.now < self.end)
-        for each in (self.button, self.slider):
-            each.setEnabled(bool(self.race.lanes))
+        self.forth.setEnabled(self.now < self.end)
+        self.button.setEnabled(bool(self.race.lanes))
+        self.slider.setEnabled(bool(self.race.lanes))
         self.track.show_time(self.now, self.factor)
         if not self.playing:
             self.track.describe()

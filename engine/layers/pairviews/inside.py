@@ -24,6 +24,7 @@ from engine.layers.pairviews.shared import (
     ids_tensor,
     pieces,
     sentences,
+    short,
 )
 from engine.layers.translating import Way, Written, as_batch
 from engine.payloads import Bars, Heatmap, Heatmaps, Panels, Text
@@ -63,8 +64,11 @@ def passes(alphabet: Alphabet, title: str, written: Written) -> Heatmap:
     texts = [[""] * shape[1] for _ in steps]
     for row, step in enumerate(steps):
         values[row, : len(step.ids)] = step.probabilities
-        marked[row, list(step.dropped)] = True
         texts[row][: len(step.ids)] = pieces(alphabet, step.ids)
+        for place in step.dropped:
+            marked[row, place] = True
+            if row and not texts[row][place]:  # what stood there until now
+                texts[row][place] = texts[row - 1][place]
     return Heatmap(
         values,
         title=title,
@@ -197,7 +201,7 @@ def dependence_picture(found: Dependence, labels: tuple[str, ...]) -> Heatmap:
         found.strength,
         title=N_(
             "{model}: {seen} of {all}",
-            model=found.trained.model.title,
+            model=short(found.trained),
             seen=found.seen,
             all=found.strength.size,
         ),
@@ -335,7 +339,7 @@ def lengths(trained: Trained, knobs: Any) -> Drawing:
     yield None
     unneeded = N_(
         "{model} needs no length: it writes one token after the other until it writes the end.",
-        model=trained.model.title,
+        model=short(trained),
     )
     able = [
         (each, logits) for each, logits in zip(known, guessed, strict=True) if logits is not None
@@ -349,11 +353,11 @@ def lengths(trained: Trained, knobs: Any) -> Drawing:
         )
         return
     first, logits = able[0]
-    panels: list[Bars | Heatmap] = [length_bars(first.model.title, logits[0], source)]
+    panels: list[Bars | Heatmap] = [length_bars(short(first), logits[0], source)]
     if len(data.held_out.sources):
         for each, _ in able:
             found = yield from predicted_lengths(each, data)
-            panels.append(length_counts(each.model.title, found))
+            panels.append(length_counts(short(each), found))
     yield Panels(
         tuple(panels),
         across=min(2, len(panels)),

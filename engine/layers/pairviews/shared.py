@@ -17,16 +17,21 @@ from engine.phrases import N_, PlaygroundError
 
 # --- whose runs
 
-TITLES: Mapping[str, str] = {
-    "draft-and-verify": N_("Draft and verify"),
-    "ar-translator": N_("One by one (AR)"),
-    "nat": N_("All at once (NAT)"),
+NAMES: Mapping[str, str] = {
+    "draft-and-verify": N_("Hybrid"),
+    "ar-translator": N_("AR"),
+    "nat": N_("NAT"),
     "mask-predict": N_("Mask-Predict"),
-    "lstm-translator": N_("LSTM with attention"),
+    "lstm-translator": N_("LSTM"),
 }
-"""The models of pairs, by key, in the order of the tab; for those that have no run yet."""
+"""What the models of pairs are called for short, by key, in the order of the tab."""
 
-EVERY_MODEL = tuple(TITLES)
+EVERY_MODEL = tuple(NAMES)
+
+
+def short(trained: Trained) -> str:
+    """The name of its model in a word."""
+    return NAMES.get(trained.model.key, trained.model.title)
 
 
 def comparable(trained: Trained) -> tuple[Trained, ...]:
@@ -44,9 +49,9 @@ def comparable(trained: Trained) -> tuple[Trained, ...]:
 
 
 def absent(known: Sequence[Trained]) -> tuple[str, ...]:
-    """Titles of the models of pairs that are not among `known`."""
+    """Names of the models of pairs that are not among `known`."""
     there = {each.model.key for each in known}
-    return tuple(title for key, title in TITLES.items() if key not in there)
+    return tuple(name for key, name in NAMES.items() if key not in there)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -68,9 +73,9 @@ def sentences(*several: str) -> str:
 
 def name_of(trained: Trained, way: Way, alone: bool) -> str:
     """How a way is called: by itself where it is of the only model, else with the model's name."""
-    if alone or way.title == trained.model.title:
+    if alone:
         return way.title
-    return N_("{model}: {way}", model=trained.model.title, way=way.title)
+    return N_("{model}: {way}", model=short(trained), way=way.title)
 
 
 # --- which source

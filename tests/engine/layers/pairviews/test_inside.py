@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.data.pairs import SPECIAL
+from engine.data.pairs import MASK, SPECIAL
 from engine.layers.pairviews import inside, shared
 from engine.layers.pairviews.inside import Lengths
 from engine.layers.translating import Step, Written
@@ -49,6 +49,17 @@ def test_the_ways_are_numbered_from_one_and_the_last_is_taken_beyond() -> None:
     titles = [draw(formula(), "confidence", way=way).panels[0].title for way in (1, 2, 3, 8)]
     assert titles == ["One by one", "At once", "2 rounds", "2 rounds"]
     assert len(draw(formula(), "confidence", way=0).panels) == 3
+
+
+def test_a_place_that_is_empty_again_shows_what_stood_there() -> None:
+    a, b = DATA.targets.encode("AB")
+    nan = float("nan")
+    first = Step(0.1, (a, b), (0.1, 0.2), (0, 1))
+    back = Step(0.2, (b, MASK), (0.3, nan), (0,), (0, 1))
+    drawn = inside.passes(DATA.targets, "", Written((b,), 2, steps=(first, back)))
+    # A token has come to the first place at once, none yet to the second.
+    assert drawn.texts == (("A", "B"), ("B", "B"))
+    assert np.isnan(drawn.values).tolist() == [[False, False], [False, True]]
 
 
 def test_a_target_that_changes_its_length_keeps_its_places() -> None:
@@ -110,7 +121,7 @@ def test_what_depends_on_what_is_a_share_of_the_largest() -> None:
     assert np.array_equal(triangle.values, np.tril(np.ones((4, 4))))
     assert np.array_equal(full.values, np.ones((4, 4)))
     assert triangle.title == "Formula: 10 of 16"
-    assert full.title == "Nat: 16 of 16"
+    assert full.title == "NAT: 16 of 16"
     assert triangle.rows == ("D", "C", "B", "A")
 
 
@@ -185,11 +196,11 @@ def test_a_model_that_needs_no_length_says_so_and_shows_those_of_others() -> Non
     others = (formula(key="nat"), formula(key="ar-translator", head=False))
     drawn = draw(beside(formula(head=False), *others), "lengths")
     assert [type(each) for each in drawn.panels] == [Bars, Heatmap]
-    assert drawn.panels[1].title == "Nat"
+    assert drawn.panels[1].title == "NAT"
     assert "Formula needs no length" in drawn.caption
     both = draw(beside(formula(), *others), "lengths")
     assert [type(each) for each in both.panels] == [Bars, Heatmap, Heatmap]
-    assert both.panels[2].title == "Nat"
+    assert both.panels[2].title == "NAT"
     assert "needs no length" not in both.caption
 
 
