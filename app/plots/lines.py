@@ -135,9 +135,9 @@ def beside(point: QPointF, width: float, height: float) -> tuple[QRectF, ...]:
     middle, over, under = y - height / 2, y - gap - height, y + gap
     right, left, centre = x + gap, x - gap - width, x - width / 2
     corners = (
-        (right, middle),
-        (centre, over),
+        (centre, over),  # first, since a line goes on to the right and comes from the left
         (centre, under),
+        (right, middle),
         (left, middle),
         (right, over),
         (right, under),

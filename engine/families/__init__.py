@@ -57,9 +57,21 @@ def _vae() -> tuple[Model, ...]:
 
 
 def _nonautoregressive() -> tuple[Model, ...]:
-    from engine.families import ar_translator, draft_and_verify, mask_predict, nat
+    from engine.families import (
+        ar_translator,
+        draft_and_verify,
+        lstm_translator,
+        mask_predict,
+        nat,
+    )
 
-    return (draft_and_verify.MODEL, ar_translator.MODEL, nat.MODEL, mask_predict.MODEL)
+    return (
+        draft_and_verify.MODEL,
+        ar_translator.MODEL,
+        nat.MODEL,
+        mask_predict.MODEL,
+        lstm_translator.MODEL,
+    )
 
 
 FAMILIES = (

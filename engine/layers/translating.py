@@ -464,13 +464,20 @@ def sources_of(data: PairData, texts: Sequence[str]) -> Tensor:
 
 
 def dependence(decoder: Decoder, memory: Memory, tokens: Tensor) -> Tensor:
-    """(T, T), for one row of `tokens` (1, T): row i, column j is the norm of the gradient of the
-    logits at i, in a random direction, with respect to the vector of token j."""
+    """(T, T), for one row of `tokens` (1, T): see `sensitivity`."""
+    return sensitivity(decoder.embed(tokens), lambda x: decoder.run(x, memory))
+
+
+def sensitivity(x: Tensor, logits_of: Callable[[Tensor], Tensor]) -> Tensor:
+    """How much the logits at each place change with each vector of x (1, T, C): (T, T).
+
+    Row i, column j is the norm of the gradient, with respect to vector j, of the logits at i
+    (``logits_of(x)`` is (1, T, v)) in a fixed random direction.
+    """
     with torch.enable_grad():
-        x = decoder.embed(tokens).detach().requires_grad_()
-        logits = decoder.run(x, memory)[0]
-        random = torch.Generator().manual_seed(0)
-        along = torch.randn(logits.shape[-1], generator=random)
+        x = x.detach().requires_grad_()
+        logits = logits_of(x)[0]
+        along = torch.randn(logits.shape[-1], generator=torch.Generator().manual_seed(0))
         rows = []
         for scalar in logits @ along:
             (gradient,) = torch.autograd.grad(scalar, x, retain_graph=True)

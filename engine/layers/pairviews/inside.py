@@ -58,7 +58,8 @@ class ConfidenceKnobs(OfSource):
 def passes(alphabet: Alphabet, title: str, written: Written) -> Heatmap:
     """Probability of each place (across) after each pass (downwards), with what stood there."""
     steps = written.steps
-    shape = len(steps), max(1, *(len(step.ids) for step in steps))
+    places = [each for step in steps for each in (len(step.ids), *(n + 1 for n in step.dropped))]
+    shape = len(steps), max(1, *places)
     values = np.full(shape, np.nan, np.float32)
     marked = np.zeros(shape, np.bool_)
     texts = [[""] * shape[1] for _ in steps]
