@@ -56,6 +56,7 @@ USUAL = 6.0  # seconds on the screen until the slowest is done, about
 FRESH = 0.5  # seconds on the screen for which a new token has its frame
 NOTCHES = 1000  # of the slider
 LARGEST, LEAST = 19, 9  # pixels of a letter
+SCROLLED = 12  # pixels of a letter where not even the smallest let all lanes be seen at once
 NARROW = 560  # pixels: below, what stands in one line stands in two
 TIGHT = 480  # pixels: below, a lane's head says no more than it must
 LINE = 3  # pixels: how thick the line of a lane is
@@ -214,17 +215,16 @@ def spots_of(widths: Sequence[int], line: int, room: int) -> tuple[QPoint, ...]:
 def planned(race: Race, font: QFont, head: int, room: QSize) -> Plan:
     """The lanes with the largest letters for which all of them find room.
 
-    head: pixels above the boxes of a lane. With the smallest letters it may be higher than
+    head: pixels above the boxes of a lane. Where there is no such size, they are higher than
     the room.
     """
     pieces, counts = pieces_by_place(race), tuple(map(places_in, race.lanes))
-    plan = None
+    wide = room.width() - 2 * MARGIN
     for size in range(LARGEST, LEAST - 1, -1):
-        plan = _plan(pieces, counts, _metrics(font, size), size, head, room.width() - 2 * MARGIN)
+        plan = _plan(pieces, counts, _metrics(font, size), size, head, wide)
         if plan.height <= room.height():
-            break
-    assert plan is not None
-    return spread(plan, room.height())
+            return spread(plan, room.height())
+    return _plan(pieces, counts, _metrics(font, SCROLLED), SCROLLED, head, wide)
 
 
 def spread(plan: Plan, height: int) -> Plan:
@@ -302,7 +302,7 @@ class Track(QAbstractScrollArea):
     @property
     def head(self) -> int:
         """Pixels above the boxes of a lane."""
-        return self.fontMetrics().height() + 14
+        return self.fontMetrics().height() + 10
 
     @property
     def end(self) -> float:
@@ -466,7 +466,7 @@ class Track(QAbstractScrollArea):
     def _paint_head(self, painter: QPainter, lane: int) -> None:
         """Name and note to the left, what was reached to the right, the line below."""
         each, palette, head = self.race.lanes[lane], theme().palette, self.head_of(lane)
-        words = QRect(head.left(), head.top(), head.width(), head.height() - 10)
+        words = QRect(head.left(), head.top(), head.width(), head.height() - 8)
         done, right = self.done(lane), words.right() + 1
         bold = QFont(self.font())
         bold.setBold(True)
@@ -505,7 +505,7 @@ class Track(QAbstractScrollArea):
             put(most, said, palette.faint, self.font())
         name = QRect(words.topLeft(), QPoint(right, words.bottom()))
         self._paint_name(painter, name, lane)
-        self._paint_line(painter, QRectF(head.left(), head.bottom() - 8, head.width(), LINE), lane)
+        self._paint_line(painter, QRectF(head.left(), head.bottom() - 6, head.width(), LINE), lane)
 
     def _paint_name(self, painter: QPainter, room: QRect, lane: int) -> None:
         """The name, and what was said last as far as there is room."""

@@ -31,12 +31,13 @@ from torch import Tensor, nn
 from engine.data.pairs import END, MASK, PAD, PairData
 from engine.family import Descent, Drawing, Line, Model, Preset, Trained, TrainKnobs, View
 from engine.knobs import knob
-from engine.layers import pairviews
+from engine.layers import pairviews, translating
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import with_defaults
 from engine.layers.pairviews.sampling import TranslateKnobs, sampler
 from engine.layers.parallel import (
     LengthHead,
+    Masked,
     Watch,
     blank,
     fill,
@@ -53,7 +54,6 @@ from engine.layers.translating import (
     Way,
     Written,
     as_batch,
-    batch,
     begun,
     dependence,
     held_out,
@@ -128,19 +128,18 @@ class DraftAndVerify(nn.Module):
             self.length(encoded, sources),
         )
 
-    def losses(self, pairs: Pairs) -> tuple[Tensor, Tensor]:
+    def losses(self, batch: Masked) -> tuple[Tensor, Tensor]:
         """Nats per token of the causal decoder; per masked token and length of the parallel."""
-        seen = self.read(pairs.sources)
-        random = None if self.training else torch.Generator().manual_seed(0)
-        given = some_masked(pairs.targets, random)
+        seen, targets = self.read(batch.sources), batch.targets
         return (
-            one_after_the_other(self.causal, seen.causal, pairs.targets),
-            learned(self.parallel, seen.parallel, seen.lengths, given, pairs.targets).per_token,
+            one_after_the_other(self.causal, seen.causal, targets),
+            learned(self.parallel, seen.parallel, seen.lengths, batch.given, targets).per_token,
         )
 
     def forward(self, pairs: Pairs) -> Tensor:
-        """The sum of both."""
-        causal, parallel = self.losses(pairs)
+        """The sum of both; measured alike each time."""
+        random = torch.Generator().manual_seed(0)
+        causal, parallel = self.losses(Masked(*pairs, some_masked(pairs.targets, random)))
         return causal + parallel
 
     # --- the ways
@@ -298,9 +297,17 @@ def build(net: TranslatorKnobs, data: PairData) -> DraftAndVerify:
     return DraftAndVerify(net, data)
 
 
-def step(module: DraftAndVerify, pairs: Pairs, train: TrainKnobs) -> Iterator[Descent]:
+def batch(
+    data: PairData, net: TranslatorKnobs, train: TrainKnobs, random: torch.Generator
+) -> Masked:
+    """Pairs at random, a random part of each target masked for the parallel decoder."""
+    pairs = translating.batch(data, net, train, random)
+    return Masked(*pairs, some_masked(pairs.targets, random))
+
+
+def step(module: DraftAndVerify, batch: Masked, train: TrainKnobs) -> Iterator[Descent]:
     """Both decoders at once; the curves show each."""
-    causal, parallel = module.losses(pairs)
+    causal, parallel = module.losses(batch)
     yield Descent(
         causal + parallel, metrics={"causal": causal.detach(), "parallel": parallel.detach()}
     )

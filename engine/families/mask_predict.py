@@ -17,17 +17,15 @@ from torch import Tensor
 from engine.data.pairs import PairData
 from engine.family import Descent, Model, Preset
 from engine.knobs import knob
-from engine.layers import pairviews
+from engine.layers import pairviews, translating
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import with_defaults
 from engine.layers.pairviews.sampling import TranslateKnobs, sampler
-from engine.layers.parallel import ParallelTranslator, some_masked
+from engine.layers.parallel import Masked, ParallelTranslator, some_masked
 from engine.layers.teaching import LearnerKnobs, teach
 from engine.layers.translating import (
-    Pairs,
     TranslatorKnobs,
     Way,
-    batch,
     held_out,
     optimise,
     units,
@@ -60,9 +58,9 @@ class SampleKnobs(TranslateKnobs):
 class MaskPredict(ParallelTranslator):
     """Writes in rounds."""
 
-    def given(self, targets: Tensor) -> Tensor:
-        """A random part of each target. What is measured is always measured alike."""
-        random = None if self.training else torch.Generator().manual_seed(0)
+    @staticmethod
+    def given(targets: Tensor, random: torch.Generator) -> Tensor:
+        """A random part of each target is masked."""
         return some_masked(targets, random)
 
     def ways(self) -> tuple[Way, ...]:
@@ -83,9 +81,17 @@ def build(net: TranslatorKnobs, data: PairData) -> MaskPredict:
     return MaskPredict(net, data)
 
 
-def step(module: MaskPredict, pairs: Pairs, train: LearnerKnobs) -> Iterator[Descent]:
+def batch(
+    data: PairData, net: TranslatorKnobs, train: LearnerKnobs, random: torch.Generator
+) -> Masked:
+    """Pairs at random, a random part of each target masked."""
+    pairs = translating.batch(data, net, train, random)
+    return Masked(*pairs, MaskPredict.given(pairs.targets, random))
+
+
+def step(module: MaskPredict, batch: Masked, train: LearnerKnobs) -> Iterator[Descent]:
     """Cross-entropy of the masked tokens, the others given, and of the length."""
-    yield Descent(module(pairs))
+    yield Descent(module.loss(batch))
 
 
 def evaluate(

@@ -14,20 +14,20 @@ Gu et al. 2018, arXiv:1711.02281; distillation: Kim & Rush 2016, arXiv:1606.0794
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+import torch
+
 from engine.data.pairs import PairData
 from engine.family import Descent, Model, Preset
 from engine.knobs import knob
-from engine.layers import pairviews
+from engine.layers import pairviews, translating
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import with_defaults
 from engine.layers.pairviews.sampling import TranslateKnobs, sampler
-from engine.layers.parallel import ParallelTranslator
+from engine.layers.parallel import Masked, ParallelTranslator
 from engine.layers.teaching import LearnerKnobs, teach
 from engine.layers.translating import (
-    Pairs,
     TranslatorKnobs,
     Way,
-    batch,
     held_out,
     optimise,
     units,
@@ -73,9 +73,17 @@ def build(net: TranslatorKnobs, data: PairData) -> NAT:
     return NAT(net, data)
 
 
-def step(module: NAT, pairs: Pairs, train: LearnerKnobs) -> Iterator[Descent]:
+def batch(
+    data: PairData, net: TranslatorKnobs, train: LearnerKnobs, random: torch.Generator
+) -> Masked:
+    """Pairs at random, and masks for all of the targets."""
+    pairs = translating.batch(data, net, train, random)
+    return Masked(*pairs, NAT.given(pairs.targets, random))
+
+
+def step(module: NAT, batch: Masked, train: LearnerKnobs) -> Iterator[Descent]:
     """Cross-entropy of every token, none of the others given, and of the length."""
-    yield Descent(module(pairs))
+    yield Descent(module.loss(batch))
 
 
 def evaluate(

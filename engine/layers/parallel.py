@@ -73,13 +73,21 @@ def least_sure(sure: Tensor, there: Tensor, count: Tensor) -> Tensor:
     return chosen
 
 
-def some_masked(targets: Tensor, random: torch.Generator | None = None) -> Tensor:
+def some_masked(targets: Tensor, random: torch.Generator) -> Tensor:
     """`targets` (B, T) with a random part of each masked: of N tokens 1, 2, ... or N, each number
-    as likely as any other, and then any of the places. Without `random`, torch's own state."""
+    as likely as any other, and then any of the places."""
     there = targets != PAD
     count = (torch.rand(len(targets), generator=random) * there.sum(1)).floor().long() + 1
     hidden = least_sure(torch.rand(targets.shape, generator=random), there, count)
     return targets.masked_fill(hidden, MASK)
+
+
+class Masked(NamedTuple):
+    """A batch: sources (B, S), targets (B, T), and the targets as the decoder sees them."""
+
+    sources: Tensor
+    targets: Tensor
+    given: Tensor
 
 
 class Learned(NamedTuple):
@@ -230,16 +238,20 @@ class ParallelTranslator(nn.Module):
         encoded = self.encoder(sources)
         return self.decoder.read(encoded, sources), self.length(encoded, sources)
 
-    def given(self, targets: Tensor) -> Tensor:
-        """What the decoder gets to see of the targets (B, T) while it learns."""
+    @staticmethod
+    def given(targets: Tensor, random: torch.Generator) -> Tensor:
+        """What the decoder gets to see of the targets (B, T) while it learns: only masks."""
         return targets.masked_fill(targets != PAD, MASK)
 
     def forward(self, pairs: Pairs) -> Tensor:
-        """Nats per token that is to be written, and of the length."""
-        memory, lengths = self.read(pairs.sources)
-        return learned(
-            self.decoder, memory, lengths, self.given(pairs.targets), pairs.targets
-        ).per_token
+        """Nats per token that is to be written, and of the length; measured alike each time."""
+        random = torch.Generator().manual_seed(0)
+        return self.loss(Masked(*pairs, self.given(pairs.targets, random)))
+
+    def loss(self, batch: "Masked") -> Tensor:
+        """The same for what is masked in a batch."""
+        memory, lengths = self.read(batch.sources)
+        return learned(self.decoder, memory, lengths, batch.given, batch.targets).per_token
 
     def write(
         self, sources: Tensor, watch: bool, rounds: int = 1, candidates: int = 1

@@ -1,4 +1,4 @@
-"""A family that draws: it learns from small pictures, or points, a text or sound, and nothing much.
+"""A family that draws: from small pictures, points, a text, sound or pairs it learns nothing much.
 
 What the models are told of their data is real; their weights and samplers are toys.
 """
@@ -18,7 +18,7 @@ from engine.events import Progress
 from engine.family import Drawing, Family, Model, Trained, View
 from engine.knobs import knob
 from engine.layers.pictures import PictureSampleKnobs
-from engine.payloads import Dots, Images, Plane, Sound, Text
+from engine.payloads import Cell, Dots, Images, Plane, Sound, Table, Text
 from engine.phrases import N_
 from tests.app import fake
 from tests.engine import small
@@ -58,6 +58,22 @@ def _plays(trained: Trained, knobs: Length, keep: tuple[int, ...]) -> Drawing:
     for made in range(1000, total + 1, 1000):
         time.sleep(fake.DRAWING_SECONDS)
         yield Sound(samples[:made], 8000, piece=knobs.seed, expected=total)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What to write the target of."""
+
+    source: str = knob("", N_("Source"), live=True)
+    count: int = knob(8, N_("How many"), low=1, high=64, live=True)
+    seed: int = knob(1, N_("Seed"), low=0, high=99, live=True)
+
+
+def _translates(trained: Trained, knobs: Sources, keep: tuple[int, ...]) -> Drawing:
+    yield None
+    sources = [knobs.source] if knobs.source else list(trained.data.references)[: knobs.count]
+    rows = tuple((Cell(each), Cell(each[::-1].upper())) for each in sources)
+    yield Table((N_("Source"), N_("Output")), rows, caption=N_("Backwards."))
 
 
 def _nearest(trained: Trained, knobs: Near) -> Drawing:
@@ -107,6 +123,14 @@ def playing() -> Family:
     return Family("playing", N_("Playing"), N_("Plays."), lambda: (model,), "rnn")
 
 
+def translating() -> Family:
+    """One that writes targets, in a tab of its own."""
+    model = _model(
+        "translates", "pairs", sampler=_translates, sample=Sources, watch=Sources(count=4)
+    )
+    return Family("translating", N_("Translating"), N_("Translates."), lambda: (model,), "rnn")
+
+
 def families() -> tuple[Family, Family]:
     """Those that draw in one tab, the one that writes in another."""
     draws, dots, writes = models()
@@ -125,11 +149,12 @@ def _load(name: str, *_more: Any) -> Generator[Progress, None, Any]:
         "points": small.point_data,
         "text": lambda: small.text_data(small.sentences(400)),
         "sound": small.sound_data,
+        "pairs": small.pair_data,
     }
     return made[kind]()
 
 
-KINDS = ("images", "points", "text", "sound")
+KINDS = ("images", "points", "text", "sound", "pairs")
 
 
 def install(monkeypatch: Any) -> None:

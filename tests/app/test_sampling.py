@@ -1,4 +1,4 @@
-"""The sampling panel, for pictures, for points and for sound."""
+"""The sampling panel, for pictures, for points, for sound and for pairs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from app.jobs import Strip
 from app.page import ModelPage
-from app.plots import ImagesWidget, SoundWidget
+from app.plots import ImagesWidget, SoundWidget, TableWidget
 from app.sound import Player
 from app.tab import FamilyTab
 from app.theme import theme
-from engine.payloads import Images, Plane, Sound, Text
+from engine.payloads import Images, Plane, Sound, Table, Text
 from engine.session import Playground
 from tests.app import drawing, fake
 
@@ -34,14 +34,14 @@ def opened(
     theme().use("light")
     drawing.install(monkeypatch)
     first, second = drawing.families()
-    third = drawing.playing()
+    third, fourth = drawing.playing(), drawing.translating()
     playground = Playground(
-        (*first.models, *second.models, *third.models), tmp_path / "runs", threads=1
+        (*first.models, *second.models, *third.models, *fourth.models), tmp_path / "runs", threads=1
     )
     tabs: dict[str, FamilyTab] = {}
 
     def open_(key: str) -> ModelPage:
-        family = {"writes": second, "plays": third}.get(key, first)
+        family = {"writes": second, "plays": third, "translates": fourth}.get(key, first)
         if family.key not in tabs:
             tabs[family.key] = FamilyTab(family, playground, strip, settings)
         tab = tabs[family.key]
@@ -82,6 +82,7 @@ def seeds(page: ModelPage) -> tuple[int, ...]:
         ("dots", "puts its points", "new points"),
         ("writes", "model writes appears", "from the prompt"),
         ("plays", "model plays appears", "a new sound"),
+        ("translates", "of sources it never saw appears", "the target of your source"),
     ],
 )
 def test_the_words_fit_the_kind(opened: Opened, key: str, live: str, invitation: str) -> None:
@@ -93,10 +94,27 @@ def test_the_words_fit_the_kind(opened: Opened, key: str, live: str, invitation:
 def test_how_much_room_there_is_above(opened: Opened) -> None:
     """The knobs of pictures take more of the room below than those of points."""
     shares = {}
-    for key in ("draws", "dots", "writes"):
+    for key in ("draws", "dots", "writes", "translates"):
         above, below = opened(key).sampling.splitter.sizes()
         shares[key] = above / (above + below)
     assert shares["writes"] < 0.35 < shares["draws"] < 0.45 < shares["dots"] < 0.55
+    assert 0.35 < shares["translates"] < 0.45
+
+
+def test_targets_are_written_in_a_table_while_it_learns_and_when_asked(
+    qtbot: QtBot, opened: Opened
+) -> None:
+    page = opened("translates")
+    live = page.sampling.live.currentWidget()
+    assert isinstance(live, TableWidget)
+    assert live.model.rowCount() == 4
+    assert not page.sampling.by_step.isVisible()
+    fake.write(page.sampling.form, "source", "abc")
+    click(page.sampling.generate_button)
+    qtbot.waitUntil(lambda: isinstance(page.sampling.result.payload, Table))
+    asked = page.sampling.result.payload
+    assert isinstance(asked, Table)
+    assert [each.text for each in asked.rows[0]] == ["abc", "CBA"]
 
 
 def test_pictures_and_points_are_generated(qtbot: QtBot, opened: Opened) -> None:
