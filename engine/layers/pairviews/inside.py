@@ -60,11 +60,11 @@ def passes(alphabet: Alphabet, title: str, written: Written) -> Heatmap:
     steps = written.steps
     places = [each for step in steps for each in (len(step.ids), *(n + 1 for n in step.dropped))]
     shape = len(steps), max(1, *places)
-    values = np.full(shape, np.nan, np.float32)
+    values = np.zeros(shape, np.float32)
     marked = np.zeros(shape, np.bool_)
     texts = [[""] * shape[1] for _ in steps]
     for row, step in enumerate(steps):
-        values[row, : len(step.ids)] = step.probabilities
+        values[row, : len(step.ids)] = np.nan_to_num(step.probabilities)  # masks have none
         texts[row][: len(step.ids)] = pieces(alphabet, step.ids)
         for place in step.dropped:
             marked[row, place] = True
@@ -163,8 +163,10 @@ def cross_attention(trained: Trained, knobs: Any) -> Drawing:
         across=heads,
         caption=sentences(
             N_(
-                "Downwards the target as the model writes it, across the source. Each row adds "
-                "up to 1: where this place of the target looks."
+                "Downwards {target}, as the model writes it, across {source}. Each row adds up to "
+                "1: where in the source this place of the target looks.",
+                target=data.targets.decode(target),
+                source=source.text,
             ),
             source.remark,
         ),
@@ -286,13 +288,13 @@ def length_bars(title: str, logits: torch.Tensor, source: Chosen) -> Bars:
         tuple(str(length) for length in shown),
         tuple(100 * float(chances[length]) for length in shown),
         x_title=N_("tokens of the target"),
-        y_title=N_("probability, %"),
+        y_title=N_("probability"),
         unit="%",
         low=0.0,
         high=100.0,
         caption=sentences(
             N_(
-                "{model} expects {length} tokens for {source}, with {chance:.0%}.",
+                "{model} expects {length} tokens for {source}, with {chance:.1%}.",
                 model=title,
                 length=mode,
                 source=source.text,

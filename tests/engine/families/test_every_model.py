@@ -20,7 +20,7 @@ from engine.family import OTHER, Model, Trained, View
 from engine.knobs import Knob
 from engine.layers.compiling import Background
 from engine.learner import Learner
-from engine.payloads import PAYLOADS, Payload, Tokens
+from engine.payloads import PAYLOADS, Moment, Payload, Tokens
 from engine.phrases import PlaygroundError
 from tests.engine.small import (
     image_data,
@@ -213,7 +213,7 @@ EVERY_VIEW_BOUND = [
 
 
 def numbers_in(value: Any) -> Iterator[float]:
-    """Every number in a payload; of `Tokens`, not the NaN that stands for a given token."""
+    """Every number in a payload; not the NaN of a given token, or of a place without one."""
     if isinstance(value, str | bytes | bool | None):
         return
     if isinstance(value, int | float):
@@ -224,6 +224,9 @@ def numbers_in(value: Any) -> Iterator[float]:
         given = sum(not each for each in value.alternatives)
         yield from numbers_in(value.probabilities[given:])
         yield from numbers_in((value.ids, value.alternatives, value.next))
+    elif isinstance(value, Moment):
+        there = [p for p, piece in zip(value.probabilities, value.pieces, strict=True) if piece]
+        yield from numbers_in((value.seconds, *there))
     elif isinstance(value, tuple):
         for each in value:
             yield from numbers_in(each)
