@@ -15,7 +15,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -105,37 +105,43 @@ class Playground:
                 self._loaded[mark] = found
         return self._loaded[mark]
 
-    def companions(self, keys: tuple[str, ...]) -> dict[str, Trained]:
-        """For each key the model in training, or else its newest run, where there is one."""
+    def companions(self, keys: tuple[str, ...], data: str) -> dict[str, Trained]:
+        """For each key the model in training, or else its newest run, where there is one.
+
+        One that learned from `data` (the key of it) comes before any that learned from others.
+        """
+        runs = self.store.runs()
         found: dict[str, Trained] = {}
         for key in keys:
-            open_ones = [
+            learners = [
                 each.learner for each in self.sessions if each.model.key == key and each.learner
             ]
-            if open_ones:
-                newest = max(open_ones, key=lambda learner: learner.step)
-                found[key] = as_trained(newest)
-            elif key in self.models and (stranger := self._newest_run(self.models[key])):
-                found[key] = stranger
+            known = self._newest(
+                key,
+                [each for each in learners if each.data.key == data],
+                [run for run in runs if run.data == data],
+            ) or self._newest(key, learners, runs)
+            if known:
+                found[key] = known
         return found
 
     def other_run(self, session: "Session") -> Trained | None:
         """The newest run of the session's model on the same data that is not the session's own."""
         assert session.run is not None
         own = session.run
-        return self._newest_run(
-            session.model, lambda run: run.id != own.id and run.data == own.data
-        )
+        others = [run for run in self.store.runs() if run.id != own.id and run.data == own.data]
+        return self._newest(session.model.key, [], others)
 
-    def _newest_run(
-        self, model: Model, fits: Callable[[Run], bool] = lambda run: True
-    ) -> Trained | None:
-        for run in self.store.runs():
-            if run.model == model.key and run.step and fits(run):
+    def _newest(self, key: str, learners: Sequence[Learner], runs: Iterable[Run]) -> Trained | None:
+        """The model of that key that is furthest in training, or else the first run of it."""
+        if learners:
+            return as_trained(max(learners, key=lambda learner: learner.step))
+        for run in runs:
+            if run.model == key and key in self.models and run.step:
                 mark, kept = f"{run.id}/{run.checkpoint}", self._strangers.get(run.id)
                 if kept is None or kept[0] != mark:
                     try:
-                        kept = mark, load_trained(self.store, run, model)
+                        kept = mark, load_trained(self.store, run, self.models[key])
                     except PlaygroundError as error:
                         log.warning("%s", error)
                         continue
@@ -513,13 +519,14 @@ class Session:
                 self.learner.data = self._with_lesson(data)
                 self._plain = self.data
         if self.learner is None:
-            assert self.data is not None
-            self.model.check(self.data, self.net)
+            data = self.data
+            assert data is not None
+            self.model.check(data, self.net)
             yield
-            lesson = yield from self._teach(job, self.data)
-            learned = self.data.lesson(lesson) if lesson else self.data  # type: ignore[attr-defined]
+            lesson = yield from self._teach(job, data)
+            learned = data.lesson(lesson) if lesson else data  # type: ignore[attr-defined]
             self.learner = Learner(self.model, learned, self.net, self.train, self.seed)
-            self._plain = self.data
+            self._plain = data
             # No turn for others before the run's folder is there: they would choose the same name.
             self._new_run(self.learner)
             self._keep_lesson(job, lesson)
@@ -529,7 +536,7 @@ class Session:
         """What a teacher adds to the data, where the model has one."""
         if self.model.teach is None:
             return {}
-        teachers = self.playground.companions(self.model.teachers)
+        teachers = self.playground.companions(self.model.teachers, data.key)
         teaching = self.model.teach(data, self.net, self.train, teachers)
         while True:
             try:
@@ -779,11 +786,12 @@ class Session:
 
     def _trained_for(self, view: View) -> Trained:
         wanted = tuple(key for key in view.companions if key != self.model.key)
-        companions = self.playground.companions(wanted) if wanted else {}
+        learner = self._need_learner()
+        companions = self.playground.companions(wanted, learner.data.key) if wanted else {}
         if OTHER in wanted and (other := self.playground.other_run(self)):
             companions[OTHER] = other
         # A sample that was asked for is what one looks into; without, the live one.
-        trained = as_trained(self._need_learner(), self.drawn or self.live, companions)
+        trained = as_trained(learner, self.drawn or self.live, companions)
         folder = self._snapshot_folder()
         return dataclasses.replace(
             trained, kept=self._snapshots, then=lambda step: as_it_was(trained, folder, step)

@@ -3,7 +3,8 @@
 While it learns, a random number of the target's tokens is masked, and these are to be said with
 the others in view (a conditional masked language model). So it can begin with nothing but
 masks, and it can also mend a text: round t of k masks the floor(T (k - t) / k) tokens it was
-least sure of and writes them anew. One round is a MaskPredict; with many, the places come to agree.
+least sure of and writes them anew. One round is what the NAT does; with more, the places come
+to agree.
 
 Ghazvininejad et al. 2019, arXiv:1904.09324.
 """
@@ -21,10 +22,9 @@ from engine.layers import pairviews, translating
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import with_defaults
 from engine.layers.pairviews.sampling import TranslateKnobs, sampler
-from engine.layers.parallel import Masked, ParallelTranslator, some_masked
+from engine.layers.parallel import Masked, ParallelKnobs, ParallelTranslator, some_masked
 from engine.layers.teaching import LearnerKnobs, teach
 from engine.layers.translating import (
-    TranslatorKnobs,
     Way,
     held_out,
     optimise,
@@ -76,13 +76,13 @@ class MaskPredict(ParallelTranslator):
         return self.in_rounds(knobs.rounds, knobs.candidates)
 
 
-def build(net: TranslatorKnobs, data: PairData) -> MaskPredict:
+def build(net: ParallelKnobs, data: PairData) -> MaskPredict:
     """A new network for the characters and lengths of `data`."""
     return MaskPredict(net, data)
 
 
 def batch(
-    data: PairData, net: TranslatorKnobs, train: LearnerKnobs, random: torch.Generator
+    data: PairData, net: ParallelKnobs, train: LearnerKnobs, random: torch.Generator
 ) -> Masked:
     """Pairs at random, a random part of each target masked."""
     pairs = translating.batch(data, net, train, random)
@@ -95,7 +95,7 @@ def step(module: MaskPredict, batch: Masked, train: LearnerKnobs) -> Iterator[De
 
 
 def evaluate(
-    module: MaskPredict, data: PairData, net: TranslatorKnobs, train: LearnerKnobs, most: int | None
+    module: MaskPredict, data: PairData, net: ParallelKnobs, train: LearnerKnobs, most: int | None
 ) -> Generator[None, None, dict[str, float]]:
     """Held-out nats per masked token, and how many targets are exactly right."""
     return (yield from held_out(module, data, most))
@@ -108,7 +108,7 @@ MODEL = Model(
     papers=("Ghazvininejad et al. 2019, arXiv:1904.09324",),
     accepts="pairs",
     data="dates",
-    net=TranslatorKnobs,
+    net=ParallelKnobs,
     train=LearnerKnobs,
     sample=SampleKnobs,
     watch=SampleKnobs(),
@@ -117,28 +117,28 @@ MODEL = Model(
             "minute",
             N_("One minute"),
             N_("Sized and scheduled for a minute on one core."),
-            TranslatorKnobs(),
+            ParallelKnobs(),
             with_defaults(LearnerKnobs, steps=0, seconds=60.0, batch=32),
         ),
         Preset(
             "three-minutes",
             N_("Three minutes"),
             N_("Sized and scheduled for three minutes on one core."),
-            TranslatorKnobs(head_width=24),
+            ParallelKnobs(head_width=24),
             with_defaults(LearnerKnobs, steps=0, seconds=180.0, batch=32),
         ),
         Preset(
             "distilled",
             N_("Distilled"),
             N_("Learns for a minute from what a trained model that writes one by one says."),
-            TranslatorKnobs(),
+            ParallelKnobs(),
             with_defaults(LearnerKnobs, steps=0, seconds=60.0, batch=32, distil=True),
         ),
         Preset(
             "pinyin",
             N_("Hanzi to pinyin"),
             N_("Larger, for ten minutes: thousands of characters have to be known one by one."),
-            TranslatorKnobs(layers=3, head_width=32, dropout=0.1),
+            ParallelKnobs(layers=3, head_width=32, dropout=0.1),
             with_defaults(LearnerKnobs, steps=0, seconds=600.0, batch=64, average=0.99),
         ),
     ),

@@ -23,10 +23,9 @@ from engine.layers import pairviews, translating
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import with_defaults
 from engine.layers.pairviews.sampling import TranslateKnobs, sampler
-from engine.layers.parallel import Masked, ParallelTranslator
+from engine.layers.parallel import Masked, ParallelKnobs, ParallelTranslator
 from engine.layers.teaching import LearnerKnobs, teach
 from engine.layers.translating import (
-    TranslatorKnobs,
     Way,
     held_out,
     optimise,
@@ -68,13 +67,13 @@ class NAT(ParallelTranslator):
         return self.in_rounds(1, candidates, N_("Lengths"))
 
 
-def build(net: TranslatorKnobs, data: PairData) -> NAT:
+def build(net: ParallelKnobs, data: PairData) -> NAT:
     """A new network for the characters and lengths of `data`."""
     return NAT(net, data)
 
 
 def batch(
-    data: PairData, net: TranslatorKnobs, train: LearnerKnobs, random: torch.Generator
+    data: PairData, net: ParallelKnobs, train: LearnerKnobs, random: torch.Generator
 ) -> Masked:
     """Pairs at random, and masks for all of the targets."""
     pairs = translating.batch(data, net, train, random)
@@ -87,7 +86,7 @@ def step(module: NAT, batch: Masked, train: LearnerKnobs) -> Iterator[Descent]:
 
 
 def evaluate(
-    module: NAT, data: PairData, net: TranslatorKnobs, train: LearnerKnobs, most: int | None
+    module: NAT, data: PairData, net: ParallelKnobs, train: LearnerKnobs, most: int | None
 ) -> Generator[None, None, dict[str, float]]:
     """Held-out nats per token, and how many targets are exactly right."""
     return (yield from held_out(module, data, most))
@@ -100,7 +99,7 @@ MODEL = Model(
     papers=("Gu et al. 2018, arXiv:1711.02281", "Kim & Rush 2016, arXiv:1606.07947"),
     accepts="pairs",
     data="dates",
-    net=TranslatorKnobs,
+    net=ParallelKnobs,
     train=LearnerKnobs,
     sample=SampleKnobs,
     watch=SampleKnobs(),
@@ -109,28 +108,28 @@ MODEL = Model(
             "minute",
             N_("One minute"),
             N_("Sized and scheduled for a minute on one core."),
-            TranslatorKnobs(),
+            ParallelKnobs(),
             with_defaults(LearnerKnobs, steps=0, seconds=60.0, batch=32),
         ),
         Preset(
             "three-minutes",
             N_("Three minutes"),
             N_("Sized and scheduled for three minutes on one core."),
-            TranslatorKnobs(head_width=24),
+            ParallelKnobs(head_width=24),
             with_defaults(LearnerKnobs, steps=0, seconds=180.0, batch=32),
         ),
         Preset(
             "distilled",
             N_("Distilled"),
             N_("Learns for a minute from what a trained model that writes one by one says."),
-            TranslatorKnobs(),
+            ParallelKnobs(),
             with_defaults(LearnerKnobs, steps=0, seconds=60.0, batch=32, distil=True),
         ),
         Preset(
             "pinyin",
             N_("Hanzi to pinyin"),
             N_("Larger, for ten minutes: thousands of characters have to be known one by one."),
-            TranslatorKnobs(layers=3, head_width=32, dropout=0.1),
+            ParallelKnobs(layers=3, head_width=32, dropout=0.1),
             with_defaults(LearnerKnobs, steps=0, seconds=600.0, batch=64, average=0.99),
         ),
     ),

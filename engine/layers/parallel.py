@@ -8,21 +8,27 @@ written anew, with all others in view (Ghazvininejad et al. 2019, arXiv:1904.093
 With one round it is plain non-autoregressive decoding.
 
 The length comes from what the encoder made of the source. Several of the likeliest lengths can
-be tried in one batch; the text with the highest mean log-probability of its tokens is taken
-(Gu et al. 2018, arXiv:1711.02281, section 3.3; the mean, since a sum would prefer short texts).
+be tried in one batch; the text of the highest log-probability is taken, that of its length with
+it (Gu et al. 2018, arXiv:1711.02281, section 3.3, ask a second model instead). By its tokens
+alone, as a sum or a mean, a wrong length often wins: what is left over was never seen in
+training, and it is sure of that without a reason.
 """
 
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.data.pairs import END, MASK, PAD, PairData
+from engine.data.pairs import MASK, PAD, SPECIAL, PairData
+from engine.knobs import knob
+from engine.layers.blocks import norm
 from engine.layers.translating import (
+    Cache,
     Decoder,
     Encoder,
     Memory,
@@ -32,13 +38,89 @@ from engine.layers.translating import (
     Way,
     Written,
     dependence,
+    visible,
 )
-from engine.layers.writing import sayable
 from engine.phrases import N_
 
 
+@dataclass(frozen=True)
+class ParallelKnobs(TranslatorKnobs):
+    """And what the parallel decoder is given."""
+
+    decoder_input: str = knob(
+        "copied source",
+        N_("Decoder input"),
+        choices=(N_("copied source"), N_("masks")),
+        help=N_(
+            "Besides masks: each place is given the part of the source that is as far on its way. "
+            "Without that it has to find out by itself where to look, which takes long."
+        ),
+    )
+
+    @property
+    def copies(self) -> bool:
+        """Whether it is the copied source."""
+        return self.decoder_input == "copied source"
+
+
+class ParallelDecoder(Decoder):
+    """A decoder whose places all see each other.
+
+    copies: to each place j of T is added what the encoder made of the source's place
+    floor((j + 1/2) S / T), the one that is as far on its way (Gu et al. 2018, section 3.1).
+    """
+
+    def __init__(self, net: TranslatorKnobs, tokens: int, places: int, copies: bool = True) -> None:
+        super().__init__(net, tokens, places, causal=False)
+        self.copies = copies
+
+    def read(self, encoded: Tensor, sources: Tensor) -> Memory:
+        """As of any decoder; last in its `keys_values` there is a copy of the source."""
+        memory = super().read(encoded, sources)
+        if not self.copies:
+            return memory
+        return Memory((*memory.keys_values, encoded[None, :, None]), memory.seen)
+
+    def run(
+        self,
+        x: Tensor,
+        memory: Memory,
+        there: Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """Logits (B, T, tokens); see `Decoder.run`. There is nothing that a cache could keep."""
+        return super().run(self.aligned(x, memory, there), memory, there)
+
+    def aligned(self, x: Tensor, memory: Memory, there: Tensor | None) -> Tensor:
+        """x (B, T, C) with what is copied."""
+        if not self.copies:
+            return x
+        source = memory.keys_values[-1][0, :, 0]
+        places, size = x.shape[1], source.shape[1]
+        length = torch.tensor(places) if there is None else there.sum(-1)[:, 0].clamp(min=1)
+        extent = torch.tensor(size) if memory.seen is None else memory.seen.sum(-1)[:, 0]
+        across = (2 * torch.arange(places) + 1) * extent // (2 * length)
+        index = across.clamp(max=size - 1)[..., None].expand(*x.shape)
+        return x + source.gather(1, index)
+
+    def cross_attention(self, tokens: Tensor, memory: Memory) -> Tensor:
+        """How much each token attends to each of the source: (layers, B, H, T, S)."""
+        seen = visible(tokens)
+        x = self.aligned(self.embed(tokens), memory, seen)
+        found = []
+        for block, keys_values in zip(self._blocks(), memory.keys_values, strict=False):
+            y = norm(x)
+            after = x + block.own(y, block.own.keys_values(y), seen)
+            found.append(block.cross.weights(norm(after), keys_values, memory.seen))
+            x = block(x, lambda new: new, seen, keys_values, memory.seen)
+        return torch.stack(found)
+
+
 class LengthHead(nn.Module):
-    """Predicts the length of the target from what the encoder made of the source."""
+    """Predicts the length of the target from what the encoder made of the source.
+
+    What the tokens of the source say is summed: the lengths of parts add up to that of a whole.
+    """
 
     def __init__(self, net: TranslatorKnobs, longest: int) -> None:
         super().__init__()
@@ -49,8 +131,8 @@ class LengthHead(nn.Module):
     def forward(self, encoded: Tensor, sources: Tensor) -> Tensor:
         """Logits (B, longest + 1) of the lengths 0, 1, ..., from (B, S, C); 0 never happens."""
         there = (sources != PAD)[..., None]
-        pooled = (F.relu(self.up(encoded)) * there).sum(1) / there.sum(1)
-        logits: Tensor = self.out(pooled)
+        summed = (F.relu(self.up(encoded)) * there).sum(1)
+        logits: Tensor = self.out(summed)
         return logits.index_fill(1, torch.tensor([0]), -math.inf)
 
 
@@ -61,8 +143,8 @@ def lengths_of(targets: Tensor) -> Tensor:
 
 def blank(lengths: Tensor) -> Tensor:
     """Masks at as many places as `lengths` (B,) say, and padding: (B, longest of them)."""
-    places = torch.arange(max(1, int(lengths.max())))
-    return torch.where(places < lengths[:, None], MASK, PAD)
+    place = torch.arange(max(1, int(lengths.max())))
+    return torch.where(place < lengths[:, None], MASK, PAD)
 
 
 def least_sure(sure: Tensor, there: Tensor, count: Tensor) -> Tensor:
@@ -152,6 +234,11 @@ class Watch:
         self.steps.append(Step(seconds, ids, sure, tuple(fresh), tuple(dropped), note))
 
 
+def places(which: Tensor) -> tuple[int, ...]:
+    """Where the first row of `which` (B, T) bool is true."""
+    return tuple(which[0].nonzero().flatten().tolist())
+
+
 @torch.no_grad()
 def fill(
     decoder: Decoder, memory: Memory, given: Tensor, rounds: int, watch: Watch | None = None
@@ -159,31 +246,22 @@ def fill(
     """Fill the masks of `given` (B, T) in at most `rounds` rounds; what is no mask stays."""
     there = given == MASK
     total = there.sum(1)
-    tokens, log_p = given.clone(), torch.zeros(given.shape)
+    tokens, log_p = given, torch.zeros(given.shape)
     passes = torch.zeros(len(given), dtype=torch.long)
     open_ = there
-    for number in range(rounds):
-        logits = sayable(decoder(tokens, memory))
-        logits[..., END] = -math.inf
-        best, token = logits.log_softmax(-1).max(-1)
-        tokens = torch.where(open_, token, tokens)
+    for number in range(1, rounds + 1):
+        # Of the characters alone: nobody writes a mask, or an end where the length is given.
+        best, character = decoder(tokens, memory)[..., SPECIAL:].log_softmax(-1).max(-1)
+        tokens = torch.where(open_, character + SPECIAL, tokens)
         log_p = torch.where(open_, best, log_p)
         passes += open_.any(1)
-        again = (total * (rounds - 1 - number)) // rounds
-        dropped = least_sure(log_p, there, again)
+        again = least_sure(log_p, there, total * (rounds - number) // rounds)
         if watch is not None:
-            watch.see(
-                torch.where(dropped[0], MASK, tokens[0]).tolist()
-                if number + 1 < rounds
-                else tokens[0].tolist(),
-                log_p[0].tolist(),
-                open_[0].nonzero().flatten().tolist(),
-                dropped[0].nonzero().flatten().tolist(),
-            )
-        open_ = dropped
-        if not open_.any():
+            # A token that is taken back at once is still seen, but as such and not as a new one.
+            watch.see(tokens[0].tolist(), log_p[0].tolist(), places(open_ & ~again), places(again))
+        if not again.any():
             break
-        tokens = tokens.masked_fill(open_, MASK)
+        tokens, open_ = tokens.masked_fill(again, MASK), again
     return Filled(tokens, log_p, passes)
 
 
@@ -199,18 +277,17 @@ def write_at_once(
     """A target for each source, of the `candidates` likeliest lengths the best."""
     rows = len(length_logits)
     candidates = min(candidates, length_logits.shape[1] - 1)
-    if candidates == 1:
-        lengths = length_logits.argmax(1)
-    else:
-        lengths = length_logits.topk(candidates, dim=1).indices.flatten()
+    length_log_p, likeliest = length_logits.log_softmax(1).topk(candidates, dim=1)
+    lengths = likeliest.flatten()
+    if candidates > 1:
         memory = memory.rows(torch.arange(rows).repeat_interleave(candidates))
     filled = fill(decoder, memory, blank(lengths), rounds, watch)
-    scores = filled.log_p.sum(1)
-    means = (scores / lengths).view(rows, candidates)
+    scores = filled.log_p.sum(1) + length_log_p.flatten()
     found = []
     texts, sizes = filled.tokens.tolist(), lengths.tolist()
     for row in range(rows):
-        order = means[row].argsort(descending=True, stable=True).tolist()
+        own = scores.view(rows, candidates)[row]
+        order = own.argsort(descending=True, stable=True).tolist()
         tried = [row * candidates + each for each in order]
         ids = [(tuple(texts[i][: sizes[i]]), float(scores[i])) for i in tried]
         steps = tuple(watch.steps) if watch is not None else ()
@@ -226,11 +303,11 @@ def write_at_once(
 class ParallelTranslator(nn.Module):
     """An encoder, a decoder whose places all see each other, and a head for the length."""
 
-    def __init__(self, net: TranslatorKnobs, data: PairData) -> None:
+    def __init__(self, net: ParallelKnobs, data: PairData) -> None:
         super().__init__()
         source, target = data.longest
         self.encoder = Encoder(net, data.sources.size, source)
-        self.decoder = Decoder(net, data.targets.size, target, causal=False)
+        self.decoder = ParallelDecoder(net, data.targets.size, target, net.copies)
         self.length = LengthHead(net, target)
 
     def read(self, sources: Tensor) -> tuple[Memory, Tensor]:

@@ -6,14 +6,14 @@ says the same thing always in the same way, so that less is left for independent
 """
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.pairs import PairData, padded
+from engine.data.pairs import PAD, PairData, padded
 from engine.events import Progress
 from engine.family import Trained, TrainKnobs
 from engine.knobs import knob
@@ -49,7 +49,7 @@ def teach(
     if not train.distil:
         return {}
     teacher = companions.get(TEACHER)
-    if teacher is None or not same_data(teacher.data, data):
+    if teacher is None or not teacher.step or not same_data(teacher.data, data):
         raise PlaygroundError(
             N_(
                 "there is no teacher for {title} yet: train the model that writes one by one on "
@@ -59,15 +59,22 @@ def teach(
         )
     way = teacher.module.ways()[0]
     begun = time.perf_counter()
-    rows: list[tuple[int, ...]] = []
-    sources = data.train.sources
-    while len(rows) < len(sources):
-        part = as_batch(sources[len(rows) : len(rows) + CHUNK], data.train.targets[:1])
-        rows += [written.ids for written in way.write(part.sources, False)]
-        spent, done = time.perf_counter() - begun, len(rows) / len(sources)
-        note = N_("the teacher translates {count:,} sources", count=len(sources))
-        yield Progress(len(rows), spent, done, seconds_left=spent / done - spent, note=note)
-    return {"taught": np.asarray(padded(rows))}
+    sources, targets = data.train
+    texts: list[Sequence[int]] = [()] * len(sources)
+    # Like lengths together, so that none of a chunk has to wait long for the longest.
+    order = np.argsort((targets != PAD).sum(1), kind="stable")
+    for first in range(0, len(order), CHUNK):
+        rows = order[first : first + CHUNK]
+        pairs = as_batch(sources[rows], targets[rows])
+        written = way.write(pairs.sources, False)
+        for row, own, each in zip(rows, pairs.targets.tolist(), written, strict=True):
+            # Where it writes nothing at all there is nothing to learn from it.
+            texts[row] = each.ids or own
+        count = first + len(rows)
+        spent, done = time.perf_counter() - begun, count / len(order)
+        note = N_("the teacher translates {count:,} sources", count=len(order))
+        yield Progress(count, spent, done, seconds_left=spent / done - spent, note=note)
+    return {"taught": padded(texts)}
 
 
 def same_data(one: PairData, other: PairData) -> bool:

@@ -224,23 +224,23 @@ class Encoder(nn.Module):
 
 
 class Cache:
-    """Keys and values that a causal decoder keeps of what it has read of the target."""
+    """Keys and values that a causal decoder keeps of what it has read of the target.
 
-    def __init__(self) -> None:
+    places: for how many tokens there is room.
+    """
+
+    def __init__(self, places: int) -> None:
+        self.places = places
         self.past: list[Tensor] = []
         self.length = 0
 
     def grown(self, block: int, new: Tensor) -> Tensor:
         """All keys and values of `block`, the `new` ones (2, B, H, n, D) at the end."""
+        end = self.length + new.shape[-2]
         if block == len(self.past):
-            self.past.append(new)
-        else:
-            self.past[block] = torch.cat([self.past[block][..., : self.length, :], new], dim=-2)
-        return self.past[block]
-
-    def cut(self, length: int) -> None:
-        """Forget what is beyond the first `length` tokens."""
-        self.length = min(self.length, length)
+            self.past.append(new.new_empty(*new.shape[:-2], self.places, new.shape[-1]))
+        self.past[block][..., self.length : end, :] = new
+        return self.past[block][..., :end, :]
 
     def rows(self, which: Tensor) -> None:
         """Keep these rows of the batch (indices, which may repeat) alone."""
@@ -279,11 +279,7 @@ class Decoder(nn.Module):
         cache: x are the tokens that follow those in it; it is grown by them. Causal only.
         """
         known = cache.length if cache is not None else 0
-        seen = there
-        if self.causal and x.shape[1] > 1:
-            size = x.shape[1]
-            past = torch.ones(size, known + size, dtype=torch.bool).tril(known)
-            seen = past if there is None else past & there
+        seen = self._seen(x.shape[1], known, there)
         for number, block in enumerate(self.blocks):
 
             def own(new: Tensor, number: int = number) -> Tensor:
@@ -303,12 +299,7 @@ class Decoder(nn.Module):
 
     def cross_attention(self, tokens: Tensor, memory: Memory) -> Tensor:
         """How much each token attends to each of the source: (layers, B, H, T, S)."""
-        x, there = self.embed(tokens), visible(tokens)
-        seen = there
-        if self.causal:
-            size = tokens.shape[1]
-            past = torch.ones(size, size, dtype=torch.bool).tril()
-            seen = past if there is None else past & there
+        x, seen = self.embed(tokens), self._seen(tokens.shape[1], 0, visible(tokens))
         found = []
         for number, block in enumerate(self._blocks()):
             keys_values = memory.keys_values[number]
@@ -317,6 +308,13 @@ class Decoder(nn.Module):
             found.append(block.cross.weights(norm(after), keys_values, memory.seen))
             x = block(x, lambda new: new, seen, keys_values, memory.seen)
         return torch.stack(found)
+
+    def _seen(self, size: int, known: int, there: Tensor | None) -> Tensor | None:
+        """Which of the target `size` tokens see that follow `known` others; None: all."""
+        if not self.causal or size == 1:  # the last sees all that stand before it
+            return there
+        past = torch.ones(size, known + size, dtype=torch.bool).tril(known)
+        return past if there is None else past & there
 
     def _blocks(self) -> list[DecoderBlock]:
         return [block for block in self.blocks if isinstance(block, DecoderBlock)]
@@ -415,13 +413,22 @@ def as_batch(sources: Tokens, targets: Tokens) -> Pairs:
     return Pairs(cut(sources), cut(targets))
 
 
+ALIKE = 8  # batches that are drawn at once, and sorted by length
+
+
 def batch(data: PairData, net: object, train: TrainKnobs, random: torch.Generator) -> Pairs:
-    """Pairs at random; of the teacher's targets where `train` says so."""
-    rows = torch.randint(len(data.train.sources), (train.batch,), generator=random).numpy()
+    """Pairs at random; of the teacher's targets where `train` says so.
+
+    So that little of a batch is padding, several are drawn at once, sorted by their lengths, and
+    one of them, any, is taken. A pair is as likely as any other.
+    """
     learned = data.taught if getattr(train, "distil", False) else None
-    return as_batch(
-        data.train.sources[rows], (data.train.targets if learned is None else learned)[rows]
-    )
+    targets = data.train.targets if learned is None else learned
+    drawn = torch.randint(len(targets), (ALIKE * train.batch,), generator=random).numpy()
+    lengths = (data.train.sources[drawn] != PAD).sum(1) + (targets[drawn] != PAD).sum(1)
+    which = int(torch.randint(ALIKE, (), generator=random))
+    rows = drawn[np.argsort(lengths, kind="stable")].reshape(ALIKE, -1)[which]
+    return as_batch(data.train.sources[rows], targets[rows])
 
 
 def optimise(module: nn.Module, train: TrainKnobs) -> Mapping[str, list[torch.optim.Optimizer]]:
@@ -485,7 +492,7 @@ def sensitivity(x: Tensor, logits_of: Callable[[Tensor], Tensor]) -> Tensor:
     return torch.stack(rows).detach()
 
 
-CHUNK = 64  # pairs at once where held-out pairs are measured
+CHUNK = 32  # pairs at once where held-out pairs are measured
 WRITTEN = 128  # held-out targets that are written to see whether they are right
 
 
@@ -503,11 +510,12 @@ class Measurable(Protocol):
 def held_out(
     module: Measurable, data: PairData, most: int | None
 ) -> Generator[None, None, dict[str, float]]:
-    """Held-out nats per token ("held_out") over `most` tokens, and the share of sources, of up
-    to `WRITTEN`, for which the first way writes a target that the data has ("exact")."""
+    """Held-out nats per token ("held_out") over at most `most` tokens, and the share of sources,
+    of up to `WRITTEN`, for which the first way writes a target that the data has ("exact")."""
     sources, targets = data.held_out
     sizes = (targets != PAD).sum(1) + 1
-    count = len(sources) if most is None else int(np.searchsorted(np.cumsum(sizes), most)) + 1
+    few = None if most is None else int(np.searchsorted(np.cumsum(sizes), most, side="right"))
+    count = len(sources) if few is None else max(1, few)
     total, tokens = 0.0, 0
     for first in range(0, min(count, len(sources)), CHUNK):
         last = min(first + CHUNK, count)

@@ -7,19 +7,20 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from engine import pacing
 from engine import session as session_
 from engine.events import Ended, Event, Health, Progress, Said, Saved, Shown
 from engine.export import read_weights
-from engine.family import Descent, Drawing, Model, Rule, Trained, View
+from engine.family import OTHER, Descent, Drawing, Model, Rule, Trained, View
 from engine.history import History
 from engine.knobs import KnobError, NoKnobs
 from engine.learner import Learner, stack
@@ -1047,6 +1048,260 @@ def test_a_view_gets_other_models_from_their_training_or_their_newest_run(fresh:
     assert companions() == {"other": 6}, "its run is on disk"
     finish(neighbour.start(steps=3))
     assert companions() == {"other": 3}
+
+
+def test_a_companion_on_the_same_data_comes_first(fresh: Open) -> None:
+    other = tiny.model(key="other")
+    session = fresh(tiny.MODEL, other)
+    finish(session.start(steps=2))
+    neighbour, stranger = session.playground.open(other), session.playground.open(other)
+    finish(neighbour.start(steps=3))
+    stranger.choose(data="other")
+    finish(stranger.start(steps=9))
+    companions = session.playground.companions
+    assert {key: each.step for key, each in companions(("other",), "ring").items()} == {"other": 3}
+    finish(neighbour.reset())
+    assert companions(("other",), "ring")["other"].step == 3, "its run, not who learns from others"
+    assert companions(("other",), "other")["other"].step == 9
+    assert companions(("other",), "elsewhere")["other"].step == 9, "better than none"
+
+
+def test_a_view_can_ask_for_the_newest_other_run_of_the_model_on_the_same_data(
+    fresh: Open,
+) -> None:
+    seen: list[dict[str, int]] = []
+
+    def make(trained: Any, knobs: Any) -> Drawing:
+        seen.append({key: each.step for key, each in trained.companions.items()})
+        yield None
+
+    view = dataclasses.replace(tiny.NEIGHBOUR, make=make, companions=(OTHER,))
+    session = fresh()
+
+    def others() -> dict[str, int]:
+        finish(session.look(view, tiny.LookKnobs()))
+        return seen[-1]
+
+    finish(session.start(steps=2))
+    assert others() == {}
+    finish(session.reset())
+    session.choose(data="other")
+    finish(session.start(steps=3))
+    assert others() == {}, "of other data"
+    finish(session.reset())
+    session.choose(data="ring")
+    finish(session.start(steps=4))
+    assert others() == {OTHER: 2}
+    finish(session.reset())
+    finish(session.start(steps=5))
+    assert others() == {OTHER: 4}
+
+
+# --- what a teacher adds
+
+
+@dataclasses.dataclass(frozen=True)
+class Ring(tiny.Symbols):
+    """A ring that somebody can teach another way around."""
+
+    def lesson(self, arrays: Mapping[str, NDArray[Any]]) -> "Ring":
+        return dataclasses.replace(self, tokens=arrays["tokens"]) if arrays else self
+
+
+class Lesson:
+    """A `teach` that says what it was given; what it teaches is not the same the next time."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.teachers: dict[str, int] = {}
+
+    def __call__(self, data: Any, net: Any, train: Any, companions: Mapping[str, Trained]) -> Any:
+        if not train.loud:
+            return {}
+        self.times += 1
+        self.teachers = {key: each.step for key, each in companions.items()}
+        for done in (0.5, 1.0):
+            yield Progress(int(2 * done), 0.1, done, note="the teacher speaks")
+            yield None
+        return {"tokens": another_way(self.times)}
+
+
+def another_way(number: int) -> NDArray[np.int64]:
+    """What is taught the first time, the second and so on."""
+    return np.concatenate([tiny.walk(400)[:20], tiny.walk(380, seed=number)])
+
+
+@pytest.fixture
+def lesson(catalogue: tiny.Catalogue) -> Lesson:
+    catalogue.known = {"ring": Ring(), "other": Ring("other")}
+    return Lesson()
+
+
+def taught(lesson: Lesson) -> Model:
+    return tiny.model(teach=lesson, teachers=("teacher",))
+
+
+LOUD = dataclasses.replace(tiny.TRAIN, loud=True)
+
+
+def after(steps: int, tokens: NDArray[np.int64]) -> dict[str, bytes]:
+    """The bits of an unbroken training on `tokens`."""
+    made = Learner(tiny.MODEL, Ring(tokens=tokens), tiny.NET, LOUD, 1)
+    advanced(made, steps)
+    return bits(made)
+
+
+def test_what_the_teacher_adds_is_learned_from(
+    fresh: Open, lesson: Lesson, catalogue: tiny.Catalogue
+) -> None:
+    session = fresh(taught(lesson), tiny.model(key="teacher"))
+    teacher = session.playground.open(session.playground.models["teacher"])
+    finish(teacher.start(steps=7))
+    session.choose(train=LOUD)
+    job = session.start(steps=5)
+    finish(job)
+    assert lesson.teachers == {"teacher": 7}
+    assert bits(the(session)) == after(5, another_way(1))
+    assert session.data is catalogue.known["ring"], "what is shown is what the data are"
+    finish(session.start(steps=9))
+    assert lesson.times == 1, "it is asked once"
+    assert bits(the(session)) == after(9, another_way(1))
+
+
+def test_progress_of_the_teacher_is_told(fresh: Open, lesson: Lesson) -> None:
+    gate = threading.Event()
+
+    def teach(*given: Any) -> Any:
+        found = yield from lesson(*given)
+        while not gate.is_set():
+            yield None
+        return found
+
+    session = fresh(tiny.model(teach=teach))
+    session.choose(train=LOUD)
+    job = session.start(steps=2)
+    told: list[Event] = []
+
+    def heard() -> list[Event]:
+        told.extend(job.mailbox.drain())
+        return told
+
+    until(heard)
+    gate.set()
+    finish(job)
+    notes = {each.note for each in told if isinstance(each, Progress)}
+    assert notes == {"the teacher speaks"}
+
+
+def test_a_run_goes_on_with_what_it_was_taught_bit_for_bit(fresh: Open, lesson: Lesson) -> None:
+    session = fresh(taught(lesson))
+    session.choose(train=LOUD)
+    finish(session.start(steps=5))
+    run = the_run(session)
+    assert session.playground.close()
+    later = fresh(taught(lesson))
+    finish(later.restore(run.id))
+    assert the(later).train == LOUD
+    finish(later.start(steps=9))
+    assert lesson.times == 1, "the teacher may be another by now"
+    assert bits(the(later)) == after(9, another_way(1))
+
+
+def test_without_a_teacher_it_learns_from_the_data_and_goes_on_so(
+    fresh: Open, lesson: Lesson
+) -> None:
+    session = fresh(taught(lesson))
+    finish(session.start(steps=5))
+    assert bits(the(session)) == unbroken(5)
+    run = the_run(session)
+    assert session.playground.close()
+    later = fresh(taught(lesson))
+    finish(later.restore(run.id))
+    finish(later.start(steps=9))
+    assert bits(the(later)) == unbroken(9)
+    assert lesson.times == 0
+
+
+def test_a_training_that_cannot_be_taught_does_not_begin(fresh: Open, lesson: Lesson) -> None:
+    def teach(*given: Any) -> Any:
+        yield None
+        raise tiny.PlaygroundError_("there is no teacher")
+
+    session = fresh(tiny.model(teach=teach))
+    with pytest.raises(PlaygroundError, match="there is no teacher"):
+        finish(session.start(steps=5))
+    assert session.learner is None
+    assert session.run is None
+    assert session.playground.store.runs() == ()
+
+
+def test_it_can_be_stopped_while_the_teacher_speaks(fresh: Open, lesson: Lesson) -> None:
+    spoken = threading.Event()
+
+    def teach(*given: Any) -> Any:
+        while True:
+            spoken.set()
+            yield None
+
+    session = fresh(tiny.model(teach=teach))
+    job = session.start(steps=5)
+    assert spoken.wait(SOON)
+    session.pause()
+    assert job.wait(SOON)
+    assert session.status == "empty"
+    assert session.playground.store.runs() == ()
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_run_without_its_lesson_works_but_cannot_go_on(
+    fresh: Open, lesson: Lesson, damage: str
+) -> None:
+    session = fresh(taught(lesson))
+    session.choose(train=LOUD)
+    finish(session.start(steps=5))
+    run, path = the_run(session), session.playground.store.path(the_run(session).id)
+    assert session.playground.close()
+    kept = path / session_.LESSON
+    if damage == "gone":
+        kept.unlink()
+    else:
+        kept.write_bytes(kept.read_bytes()[:40])
+    later = fresh(taught(lesson))
+    job = later.restore(run.id)
+    finish(job)
+    said = events_of(job)[Said]
+    assert isinstance(said, Said)
+    assert session_.LESSON in said.text
+    finish(later.sample(tiny.SampleKnobs()))
+    with pytest.raises(RunError, match=re.escape(session_.LESSON)):
+        finish(later.start(steps=9))
+    finish(later.reset())
+    finish(later.start(steps=2))
+    assert later.step == 2
+
+
+def test_a_lesson_that_cannot_be_kept_is_told_and_training_goes_on(
+    fresh: Open, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = fresh(taught(lesson))
+    session.choose(train=LOUD)
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(session_, "write_atomically", full)
+    job = session.start(steps=5)
+    finish(job)
+    assert bits(the(session)) == after(5, another_way(1))
+    said = [event for event in job.mailbox.drain() if isinstance(event, Said)]
+    assert any("disk full" in each.text and each.grave for each in said)
+
+
+def test_an_estimate_needs_no_teacher(fresh: Open, lesson: Lesson) -> None:
+    session = fresh(taught(lesson))
+    found = finish(session.estimate(tiny.NET, LOUD))
+    assert found["parameters"] > 0
+    assert lesson.times == 0
 
 
 # --- the whole

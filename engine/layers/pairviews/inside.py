@@ -56,20 +56,24 @@ class ConfidenceKnobs(OfSource):
 
 
 def passes(alphabet: Alphabet, title: str, written: Written) -> Heatmap:
-    """Probability of each place (across) after each pass (downwards), with what stood there."""
+    """Probability of each place (across) after each pass (downwards), with what stood there.
+
+    NaN where nothing did. A place that is empty again shows what was taken back.
+    """
     steps = written.steps
     places = [each for step in steps for each in (len(step.ids), *(n + 1 for n in step.dropped))]
     shape = len(steps), max(1, *places)
-    values = np.zeros(shape, np.float32)
+    values = np.full(shape, np.nan, np.float32)
     marked = np.zeros(shape, np.bool_)
     texts = [[""] * shape[1] for _ in steps]
     for row, step in enumerate(steps):
-        values[row, : len(step.ids)] = np.nan_to_num(step.probabilities)  # masks have none
+        values[row, : len(step.ids)] = step.probabilities
         texts[row][: len(step.ids)] = pieces(alphabet, step.ids)
         for place in step.dropped:
             marked[row, place] = True
-            if row and not texts[row][place]:  # what stood there until now
+            if row and not texts[row][place]:
                 texts[row][place] = texts[row - 1][place]
+                values[row, place] = values[row - 1, place]
     return Heatmap(
         values,
         title=title,

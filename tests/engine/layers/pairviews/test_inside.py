@@ -59,7 +59,7 @@ def test_a_place_that_is_empty_again_shows_what_stood_there() -> None:
     drawn = inside.passes(DATA.targets, "", Written((b,), 2, steps=(first, back)))
     # A token has come to the first place at once, none yet to the second.
     assert drawn.texts == (("A", "B"), ("B", "B"))
-    assert np.isnan(drawn.values).tolist() == [[False, False], [False, True]]
+    np.testing.assert_allclose(drawn.values, [[0.1, 0.2], [0.3, 0.2]], rtol=1e-6)
 
 
 def test_a_target_that_changes_its_length_keeps_its_places() -> None:
@@ -68,6 +68,8 @@ def test_a_target_that_changes_its_length_keeps_its_places() -> None:
     drawn = inside.passes(DATA.targets, "", Written((b,), 2, steps=steps))
     np.testing.assert_allclose(drawn.values, [[0.1, 0.2, 0.3], [0.4, np.nan, np.nan]], rtol=1e-6)
     assert drawn.texts == (("A", "B", "A"), ("B", "", ""))
+    there = [[bool(text) for text in row] for row in drawn.texts]
+    assert np.isfinite(drawn.values).tolist() == there
     assert drawn.marked is not None
     assert drawn.marked.tolist() == [[False, True, True], [False, False, False]]
     empty = inside.passes(DATA.targets, "", Written((), 1, steps=(Step(0.1, (), ()),)))
