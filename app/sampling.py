@@ -201,10 +201,10 @@ class Sampling(QWidget):
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.live_card)
         self.splitter.addWidget(own)
-        # A wall of pictures needs less than the sample below, which has its knobs above it, and so
-        # do pairs in a table; a plane of points needs as much; of a text, the first lines do, and
-        # of a sound the shape.
-        shares = {"images": (2, 3), "pairs": (2, 3), "points": (1, 1), "sound": (1, 2)}
+        # A wall of pictures needs less than the sample below, which has its knobs above it; a plane
+        # of points needs as much; of a text and of pairs, the first lines do, and of a sound the
+        # shape.
+        shares = {"images": (2, 3), "pairs": (1, 2), "points": (1, 1), "sound": (1, 2)}
         live, asked = shares.get(self.session.model.accepts, (2, 5))
         self.splitter.setStretchFactor(0, live)
         self.splitter.setStretchFactor(1, asked)

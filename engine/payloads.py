@@ -74,7 +74,7 @@ class Heatmap:
     root: colours go with the square root, so that small values can be told from none.
     rows, columns: labels, one for each row or column, or () for plain numbers. Where both
         are given `x_title` is read between them, so it is a relation ("attends to").
-    numbers: the rows' own numbers, where they are not drawn in their order.
+    numbers, column_numbers: the own numbers of rows and columns, where they are not 0, 1, ...
     value_title: what a value is, with its unit; read out under the mouse.
     texts: (rows, columns) what is written into each cell, or () for nothing.
     marked: (rows, columns) bool, the cells that have a frame, or None for none of them;
@@ -89,6 +89,7 @@ class Heatmap:
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
+    column_numbers: tuple[int, ...] = ()
     low: float | None = None
     high: float | None = None
     diverging: bool = False

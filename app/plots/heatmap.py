@@ -40,6 +40,8 @@ def readout_of(picture: Heatmap, row: int, column: int) -> str:
     x, y = quoted(picture.columns, column), quoted(picture.rows, row)
     if picture.numbers and not picture.rows:
         y = str(picture.numbers[row])
+    if picture.column_numbers and not picture.columns:
+        x = str(picture.column_numbers[column])
     x_title, y_title = _(picture.x_title), _(picture.y_title)
     if picture.rows and picture.columns:
         where = " ".join((y, x_title or "→", x))
@@ -139,41 +141,52 @@ class CellMarks(pg.GraphicsObject):  # type: ignore[misc]
 
     def paint(self, painter: QPainter, *_options: Any) -> None:
         """In pixels, so that letters are not stretched; those of other cells are not painted."""
-        picture, self.fitted = self.picture, []
-        if picture is None:
+        self.fitted = []
+        if self.picture is None:
             return
         to_pixels = painter.worldTransform()
         painter.setWorldTransform(QTransform())
-        cell = to_pixels.mapRect(QRectF(0, 0, 1, 1))
-        if picture.texts:
-            texts = {visible(_(each)) for line in picture.texts for each in line}
-            painter.setFont(letters_for(texts, cell.width() - 1, cell.height() - 1))
-        metrics = QFontMetricsF(painter.font())
         room = self.getViewBox().viewRect() & self.boundingRect()
-        for row in range(int(room.top()), math.ceil(room.bottom())):
-            for column in range(int(room.left()), math.ceil(room.right())):
-                box = to_pixels.mapRect(QRectF(column, row, 1, 1))
-                if picture.texts:
-                    text = written(picture, row, column)
-                    fits = metrics.horizontalAdvance(text) <= box.width() - 1
-                    if text and fits and painter.font().pixelSize() <= box.height() - 1:
-                        self.fitted.append((row, column))
-                        painter.setPen(ink_on(ground_of(picture, row, column)))
-                        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip
-                        painter.drawText(box, flags, text)
-                if picture.marked is not None and picture.marked[row, column]:
-                    self._frame(painter, box)
+        self.fitted = paint_cells(painter, self.picture, room, to_pixels)
 
-    def _frame(self, painter: QPainter, box: QRectF) -> None:
-        """Inside a cell, with a rim, so that it is seen on any colour."""
-        if min(box.width(), box.height()) < FRAMED:
-            return
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for colour, out in (("#ffffff", 1.5), (theme().series(1), 0.5)):
-            pen = QPen(QColor(colour), 1.5)
-            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-            painter.setPen(pen)
-            painter.drawRect(box.adjusted(out + 0.5, out + 0.5, -out - 0.5, -out - 0.5))
+
+def paint_cells(
+    painter: QPainter, picture: Heatmap, room: QRectF, to_pixels: QTransform
+) -> list[tuple[int, int]]:
+    """What is written into the cells in `room` (in cells), and their frames; the cells whose
+    text found room. The painter works in pixels."""
+    fitted = []
+    cell = to_pixels.mapRect(QRectF(0, 0, 1, 1))
+    if picture.texts:
+        texts = {visible(_(each)) for line in picture.texts for each in line}
+        painter.setFont(letters_for(texts, cell.width() - 1, cell.height() - 1))
+    metrics = QFontMetricsF(painter.font())
+    for row in range(int(room.top()), math.ceil(room.bottom())):
+        for column in range(int(room.left()), math.ceil(room.right())):
+            box = to_pixels.mapRect(QRectF(column, row, 1, 1))
+            if picture.texts:
+                text = written(picture, row, column)
+                fits = metrics.horizontalAdvance(text) <= box.width() - 1
+                if text and fits and painter.font().pixelSize() <= box.height() - 1:
+                    fitted.append((row, column))
+                    painter.setPen(ink_on(ground_of(picture, row, column)))
+                    flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip
+                    painter.drawText(box, flags, text)
+            if picture.marked is not None and picture.marked[row, column]:
+                _frame(painter, box)
+    return fitted
+
+
+def _frame(painter: QPainter, box: QRectF) -> None:
+    """Inside a cell, with a rim, so that it is seen on any colour."""
+    if min(box.width(), box.height()) < FRAMED:
+        return
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for colour, out in (("#ffffff", 1.5), (theme().series(1), 0.5)):
+        pen = QPen(QColor(colour), 1.5)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        painter.setPen(pen)
+        painter.drawRect(box.adjusted(out + 0.5, out + 0.5, -out - 0.5, -out - 0.5))
 
 
 class HeatmapWidget(PayloadWidget[Heatmap]):
@@ -237,7 +250,8 @@ class HeatmapWidget(PayloadWidget[Heatmap]):
         self.bar.getAxis("right").setLabel(_(payload.value_title))
         numbers = tuple(str(each) for each in payload.numbers)
         self.plot.getAxis("left").set_labels(payload.rows or numbers, rows)
-        self.plot.getAxis("bottom").set_labels(payload.columns, columns)
+        places = tuple(str(each) for each in payload.column_numbers)
+        self.plot.getAxis("bottom").set_labels(payload.columns or places, columns)
         self.plot.setLabel("left", _(payload.y_title))
         self.plot.setLabel("bottom", _(payload.x_title))
         self.title.setText(_(payload.title))

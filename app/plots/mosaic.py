@@ -21,6 +21,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
     QResizeEvent,
+    QTransform,
 )
 from PySide6.QtWidgets import (
     QWidget,
@@ -28,7 +29,7 @@ from PySide6.QtWidgets import (
 
 from app.i18n import _
 from app.plots.base import number
-from app.plots.heatmap import colour_range, readout_of
+from app.plots.heatmap import colour_range, paint_cells, readout_of
 from app.plots.indexed import image_of, indexed
 from app.plots.labels import fitting, label_font, nice_step, width_of
 from app.special.chips import visible
@@ -105,8 +106,12 @@ class Mosaic(QWidget):
                 rows, columns = panel.values.shape
                 room = width - left
                 if rows == columns:
-                    room = min(room, 420)
+                    # All of it is seen at once, where that is not too small.
+                    whole = max(150, self.seen().height() - self.TITLE - 2 * strip)
+                    room = min(room, 420, whole)
                     height = room
+                elif panel.texts:
+                    height = rows * (20 if rows <= 6 else 15)
                 else:
                     # Rows thick enough to tell apart; a few rows as thick as is pleasant.
                     height = max(72, min(rows * 18, 216), rows * 7)
@@ -152,6 +157,7 @@ class Mosaic(QWidget):
             if not around.intersects(event.rect()):
                 continue
             painter.drawImage(place, self._images[index])
+            self._paint_cells(painter, index)
             if index == self.selected and self.hasFocus():
                 painter.setPen(QPen(QColor(theme().palette.accent), 3))
                 painter.drawRect(place.adjusted(1, 1, -2, -2))  # inside: labels stay free
@@ -160,6 +166,15 @@ class Mosaic(QWidget):
                 self._paint_columns(painter, index, place.bottom() + 1)
             self._paint_head(painter, index, head)
         painter.end()
+
+    def _paint_cells(self, painter: QPainter, index: int) -> None:
+        """What is written into the cells, and frames."""
+        panel, place = self.panels[index], self.places[index]
+        if panel.texts or panel.marked is not None:
+            rows, columns = panel.values.shape
+            to_pixels = QTransform.fromTranslate(place.x(), place.y())
+            to_pixels.scale(place.width() / columns, place.height() / rows)
+            paint_cells(painter, panel, QRectF(0, 0, columns, rows), to_pixels)
 
     def _paint_head(self, painter: QPainter, index: int, head: QRect) -> None:
         palette, place = theme().palette, self.places[index]
@@ -194,7 +209,9 @@ class Mosaic(QWidget):
         panel, place = self.panels[index], self.places[index]
         count = panel.values.shape[1]
         cell = place.width() / count
-        names = [visible(each) for each in panel.columns] or [str(i) for i in range(count)]
+        names = [visible(each) for each in panel.columns] or [
+            str(i) for i in panel.column_numbers or range(count)
+        ]
         font = label_font(cell) if panel.columns else self._small
         width = width_of(font)
         widths = [width(each) for each in names]

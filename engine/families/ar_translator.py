@@ -11,7 +11,7 @@ section 3.2.
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -123,9 +123,9 @@ class ARTranslator(nn.Module):
         """(layers, B, H, T, S): where each token looks when it is about to be written."""
         return self.decoder.cross_attention(begun(targets)[:, :-1], self.memory(sources))
 
-    def dependence(self, sources: Tensor, targets: Tensor) -> Tensor:
+    def dependence(self, sources: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """(T, T): see `Translator.dependence`. Column j is the token before place j."""
-        return dependence(self.decoder, self.memory(sources), begun(targets)[:, :-1])
+        return {"": dependence(self.decoder, self.memory(sources), begun(targets)[:, :-1])}
 
     def length_logits(self, sources: Tensor) -> Tensor | None:
         """None: where to end is written like everything else."""

@@ -21,7 +21,7 @@ this tab can be seen with one training.
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +38,14 @@ from engine.layers.pairviews.sampling import TranslateKnobs, sampler
 from engine.layers.parallel import (
     LengthHead,
     Masked,
+    ParallelDecoder,
+    ParallelKnobs,
     Watch,
     blank,
     fill,
     learned,
+    lengths_of,
+    round_way,
     some_masked,
     write_at_once,
 )
@@ -50,7 +54,6 @@ from engine.layers.translating import (
     Encoder,
     Memory,
     Pairs,
-    TranslatorKnobs,
     Way,
     Written,
     as_batch,
@@ -110,13 +113,13 @@ class Seen:
 class DraftAndVerify(nn.Module):
     """An encoder, a decoder that sees what stands before, and one that sees all places."""
 
-    def __init__(self, net: TranslatorKnobs, data: PairData) -> None:
+    def __init__(self, net: ParallelKnobs, data: PairData) -> None:
         super().__init__()
         source, target = data.longest
         self.longest = target
         self.encoder = Encoder(net, data.sources.size, source)
         self.causal = Decoder(net, data.targets.size, target + 1, causal=True)
-        self.parallel = Decoder(net, data.targets.size, target, causal=False)
+        self.parallel = ParallelDecoder(net, data.targets.size, target, net.copies)
         self.length = LengthHead(net, target)
 
     def read(self, sources: Tensor) -> Seen:
@@ -153,7 +156,7 @@ class DraftAndVerify(nn.Module):
 
     @torch.no_grad()
     def in_rounds(
-        self, sources: Tensor, watch: bool, rounds: int, candidates: int
+        self, sources: Tensor, watch: bool, rounds: int = 1, candidates: int = 1
     ) -> list[Written]:
         """The parallel decoder alone."""
         seeing = Watch(time.perf_counter()) if watch else None
@@ -234,15 +237,6 @@ class DraftAndVerify(nn.Module):
                 watch.see(draft[0].tolist(), filled.log_p[0].tolist(), fresh, (), N_("draft"))
         return draft
 
-    def _round_way(self, rounds: int, candidates: int = 1) -> Way:
-        title = N_("At once") if rounds == 1 else N_("{rounds} rounds", rounds=rounds)
-        return Way(
-            f"rounds-{rounds}",
-            title,
-            N_("Mask-Predict"),
-            lambda sources, watch: self.in_rounds(sources, watch, rounds, candidates),
-        )
-
     def _verified_way(self) -> Way:
         title = N_("Draft and verify")
         return Way("verified", title, title, self.verified)
@@ -255,14 +249,14 @@ class DraftAndVerify(nn.Module):
         """One by one, at once, in four rounds, and both decoders together."""
         return (
             self._greedy_way(),
-            self._round_way(1),
-            self._round_way(4),
+            round_way(self.in_rounds, 1),
+            round_way(self.in_rounds, 4),
             self._verified_way(),
         )
 
     def sweep(self) -> tuple[Way, ...]:
         """More and more rounds, beside the ways that have nothing to turn."""
-        rounds = tuple(self._round_way(rounds) for rounds in (1, 2, 3, 4, 6, 8))
+        rounds = tuple(round_way(self.in_rounds, rounds) for rounds in (1, 2, 3, 4, 6, 8))
         return (*rounds, self._greedy_way(), self._verified_way())
 
     def way(self, knobs: SampleKnobs) -> Way:
@@ -270,8 +264,8 @@ class DraftAndVerify(nn.Module):
         return {
             "draft and verify": self._verified_way(),
             "one by one": self._greedy_way(),
-            "at once": self._round_way(1, knobs.candidates),
-            "in rounds": self._round_way(knobs.rounds, knobs.candidates),
+            "at once": round_way(self.in_rounds, 1, knobs.candidates),
+            "in rounds": round_way(self.in_rounds, knobs.rounds, knobs.candidates),
         }[knobs.decoding]
 
     # --- looking inside
@@ -281,10 +275,13 @@ class DraftAndVerify(nn.Module):
         memory = self.causal.read(self.encoder(sources), sources)
         return self.causal.cross_attention(begun(targets)[:, :-1], memory)
 
-    def dependence(self, sources: Tensor, targets: Tensor) -> Tensor:
-        """(T, T) of the causal decoder: see `Translator.dependence`."""
-        memory = self.causal.read(self.encoder(sources), sources)
-        return dependence(self.causal, memory, begun(targets)[:, :-1])
+    def dependence(self, sources: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """(T, T) of each decoder: see `Translator.dependence`."""
+        seen = self.read(sources)
+        return {
+            N_("one by one"): dependence(self.causal, seen.causal, begun(targets)[:, :-1]),
+            N_("at once"): dependence(self.parallel, seen.parallel, blank(lengths_of(targets))),
+        }
 
     @torch.no_grad()
     def length_logits(self, sources: Tensor) -> Tensor | None:
@@ -292,14 +289,12 @@ class DraftAndVerify(nn.Module):
         return self.read(sources).lengths
 
 
-def build(net: TranslatorKnobs, data: PairData) -> DraftAndVerify:
+def build(net: ParallelKnobs, data: PairData) -> DraftAndVerify:
     """A new network for the characters and lengths of `data`."""
     return DraftAndVerify(net, data)
 
 
-def batch(
-    data: PairData, net: TranslatorKnobs, train: TrainKnobs, random: torch.Generator
-) -> Masked:
+def batch(data: PairData, net: ParallelKnobs, train: TrainKnobs, random: torch.Generator) -> Masked:
     """Pairs at random, a random part of each target masked for the parallel decoder."""
     pairs = translating.batch(data, net, train, random)
     return Masked(*pairs, some_masked(pairs.targets, random))
@@ -316,7 +311,7 @@ def step(module: DraftAndVerify, batch: Masked, train: TrainKnobs) -> Iterator[D
 def evaluate(
     module: DraftAndVerify,
     data: PairData,
-    net: TranslatorKnobs,
+    net: ParallelKnobs,
     train: TrainKnobs,
     most: int | None,
 ) -> Generator[None, None, dict[str, float]]:
@@ -404,7 +399,7 @@ MODEL = Model(
     papers=("Stern et al. 2018, arXiv:1811.03115", "Xia et al. 2023, arXiv:2203.16487"),
     accepts="pairs",
     data="dates",
-    net=TranslatorKnobs,
+    net=ParallelKnobs,
     train=TrainKnobs,
     sample=SampleKnobs,
     watch=SampleKnobs(),
@@ -413,14 +408,14 @@ MODEL = Model(
             "minute",
             N_("One minute"),
             N_("Sized and scheduled for a minute on one core."),
-            TranslatorKnobs(),
+            ParallelKnobs(),
             with_defaults(TrainKnobs, steps=0, seconds=60.0, batch=32),
         ),
         Preset(
             "three-minutes",
             N_("Three minutes"),
             N_("Sized and scheduled for three minutes on one core."),
-            TranslatorKnobs(head_width=24),
+            ParallelKnobs(head_width=24),
             with_defaults(TrainKnobs, steps=0, seconds=180.0, batch=32),
         ),
     ),

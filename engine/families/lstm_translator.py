@@ -16,7 +16,7 @@ ends: Bahdanau et al. 2015, arXiv:1409.0473.
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -219,10 +219,10 @@ class LSTMTranslator(nn.Module):
         _, looked = self.run(self.embed(begun(targets)[:, :-1]), sources)
         return looked[None, :, None]
 
-    def dependence(self, sources: Tensor, targets: Tensor) -> Tensor:
+    def dependence(self, sources: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """(T, T): see `Translator.dependence`. Column j is the token before place j."""
         x = self.embed(begun(targets)[:, :-1])
-        return sensitivity(x, lambda x: self.run(x, sources)[0])
+        return {"": sensitivity(x, lambda x: self.run(x, sources)[0])}
 
     def length_logits(self, sources: Tensor) -> Tensor | None:
         """None: where to end is written like everything else."""

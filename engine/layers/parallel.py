@@ -16,9 +16,9 @@ training, and it is sure of that without a reason.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -300,6 +300,28 @@ def write_at_once(
     return found
 
 
+class WriteInRounds(Protocol):
+    """What fills all places of a target in rounds."""
+
+    def __call__(
+        self, sources: Tensor, watch: bool, rounds: int = 1, candidates: int = 1
+    ) -> list[Written]:
+        """A target for each of the sources (B, S)."""
+
+
+def round_way(write: WriteInRounds, rounds: int, candidates: int = 1, group: str = "") -> Way:
+    """The way to write in so many rounds, with so many lengths."""
+    title = N_("{rounds} rounds", rounds=rounds) if rounds > 1 else N_("At once")
+    if candidates > 1:
+        title = N_("{way}, {count} lengths", way=title, count=candidates)
+    return Way(
+        f"rounds-{rounds}-{candidates}",
+        title,
+        group or N_("Mask-Predict"),
+        lambda sources, watch: write(sources, watch, rounds, candidates),
+    )
+
+
 class ParallelTranslator(nn.Module):
     """An encoder, a decoder whose places all see each other, and a head for the length."""
 
@@ -341,25 +363,17 @@ class ParallelTranslator(nn.Module):
 
     def in_rounds(self, rounds: int, candidates: int = 1, group: str = "") -> Way:
         """The way to write in so many rounds, with so many lengths."""
-        title = N_("{rounds} rounds", rounds=rounds) if rounds > 1 else N_("At once")
-        if candidates > 1:
-            title = N_("{way}, {count} lengths", way=title, count=candidates)
-        return Way(
-            f"rounds-{rounds}-{candidates}",
-            title,
-            group or N_("Mask-Predict"),
-            lambda sources, watch: self.write(sources, watch, rounds, candidates),
-        )
+        return round_way(self.write, rounds, candidates, group)
 
     def cross_attention(self, sources: Tensor, targets: Tensor) -> Tensor:
         """(layers, B, H, T, S): where each place looks in the first round."""
         memory, _ = self.read(sources)
         return self.decoder.cross_attention(blank(lengths_of(targets)), memory)
 
-    def dependence(self, sources: Tensor, targets: Tensor) -> Tensor:
+    def dependence(self, sources: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """(T, T): see `Translator.dependence`."""
         memory, _ = self.read(sources)
-        return dependence(self.decoder, memory, blank(lengths_of(targets)))
+        return {"": dependence(self.decoder, memory, blank(lengths_of(targets)))}
 
     @torch.no_grad()
     def length_logits(self, sources: Tensor) -> Tensor | None:

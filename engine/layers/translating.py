@@ -385,9 +385,10 @@ class Translator(Protocol):
     def cross_attention(self, sources: Tensor, targets: Tensor) -> Tensor:
         """(layers, B, H, T, S) for targets (B, T) as they were written, without begin and end."""
 
-    def dependence(self, sources: Tensor, targets: Tensor) -> Tensor:
+    def dependence(self, sources: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """(T, T), of a single pair: how much the logits of target place i change with what the
-        decoder is given at target place j (norm of the gradient; row i, column j)."""
+        decoder is given at target place j (norm of the gradient; row i, column j). For each
+        decoder by its name, which is "" where there is only one."""
 
     def length_logits(self, sources: Tensor) -> Tensor | None:
         """(B, longest + 1) logits of the target's length; None where it is not predicted."""

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from engine.data.pairs import PAD, PairData, Tokens, padded
+from engine.data.pairs import PAD, PairData, padded
 from engine.family import OTHER, Drawing, Trained
 from engine.layers.pairviews.measures import decimal, examined, percent
 from engine.layers.pairviews.shared import marks, sentences, short
@@ -30,7 +30,7 @@ from engine.layers.scoring import (
     write_all,
 )
 from engine.layers.teaching import TEACHER, same_data
-from engine.layers.translating import as_batch
+from engine.layers.translating import Pairs, as_batch
 from engine.payloads import Cell, Panels, Table
 from engine.phrases import N_
 
@@ -141,10 +141,11 @@ class Choice(NamedTuple):
     targets: float
 
 
-def bits(teacher: Trained, sources: Tensor, targets: Tensor) -> float:
-    """The surprise of the teacher, in bits, at all of the targets (B, T) together."""
+def bits(teacher: Trained, pairs: Pairs) -> float:
+    """The surprise of the teacher, in bits, at all of the targets together."""
+    targets = pairs.targets
     tokens = int((targets != PAD).sum()) + len(targets)  # the ends are tokens too
-    return float(teacher.module((sources, targets))) * tokens / math.log(2)
+    return float(teacher.module(pairs)) * tokens / math.log(2)
 
 
 def choice(
@@ -156,32 +157,27 @@ def choice(
     pairs = [(each, target) for each in sources for target in data.references[each]]
     for first in range(0, len(sources), TOGETHER):
         some = sources[first : first + TOGETHER]
-        given = rows_of([data.sources.encode(each) for each in some])
+        given = padded([data.sources.encode(each) for each in some])
         written = way.write(as_batch(given, given).sources, False)
-        said = as_batch(given, rows_of([each.ids for each in written]))
+        said = as_batch(given, padded([each.ids for each in written]))
         yield
-        own += bits(teacher, *said)
+        own += bits(teacher, said)
         yield
     for first in range(0, len(pairs), TOGETHER):
         both = pairs[first : first + TOGETHER]
         part = as_batch(
-            rows_of([data.sources.encode(source) for source, _ in both]),
-            rows_of([data.targets.encode(target) for _, target in both]),
+            padded([data.sources.encode(source) for source, _ in both]),
+            padded([data.targets.encode(target) for _, target in both]),
         )
-        in_data += bits(teacher, *part)
+        in_data += bits(teacher, part)
         yield
     return Choice(in_data / len(pairs), own / len(sources), len(pairs) / len(sources))
-
-
-def rows_of(ids: Sequence[Sequence[int]]) -> Tokens:
-    """Below each other, padded."""
-    return padded(ids)
 
 
 # --- what the teacher changed
 
 
-def changed(data: PairData) -> np.ndarray[Any, Any]:
+def changed(data: PairData) -> NDArray[np.int64]:
     """Rows of the data to learn from whose target the teacher wrote in another way."""
     assert data.taught is not None
     width = max(data.train.targets.shape[1], data.taught.shape[1])
@@ -189,7 +185,7 @@ def changed(data: PairData) -> np.ndarray[Any, Any]:
         np.pad(each, ((0, 0), (0, width - each.shape[1])), constant_values=PAD)
         for each in (data.train.targets, data.taught)
     ]
-    return (wide[0] != wide[1]).any(1).nonzero()[0]
+    return np.flatnonzero((wide[0] != wide[1]).any(1))
 
 
 def examples(data: PairData) -> Table:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from engine.data.pairs import PAD, Alphabet, PairData
 from engine.family import Drawing, Trained
@@ -81,6 +82,7 @@ def passes(alphabet: Alphabet, title: str, written: Written) -> Heatmap:
         y_title=N_("pass"),
         value_title=N_("probability"),
         numbers=tuple(range(1, len(steps) + 1)),
+        column_numbers=tuple(range(1, shape[1] + 1)),
         low=0.0,
         high=1.0,
         texts=tuple(tuple(row) for row in texts),
@@ -105,7 +107,7 @@ def confidence(trained: Trained, knobs: Any) -> Drawing:
         found.append(passes(data.targets, way.title, written))
         taken += sum(len(step.dropped) for step in written.steps)
         yield None
-    yield Panels(
+    yield Heatmaps(
         tuple(found),
         across=min(2, len(found)),
         caption=sentences(
@@ -183,7 +185,7 @@ def cross_attention(trained: Trained, knobs: Any) -> Drawing:
 class Dependence(NamedTuple):
     """Who it is of, and (T, T) how much the logits of place i go with what is given at place j."""
 
-    trained: Trained
+    name: str
     strength: NDArray[np.float32]
 
     @property
@@ -192,14 +194,29 @@ class Dependence(NamedTuple):
         return int((self.strength > 0).sum())
 
 
-def dependence_of(trained: Trained, source: Chosen, target: Sequence[int]) -> Dependence:
-    """Measured, and as a share of the largest."""
-    found = trained.module.dependence(source.tokens, ids_tensor(target)).detach().double()
+def dependences_of(
+    trained: Trained, source: Chosen, target: Sequence[int]
+) -> tuple[Dependence, ...]:
+    """Of each decoder, measured, and as a share of the largest."""
+    return tuple(
+        Dependence(
+            N_("{model}, {decoder}", model=short(trained), decoder=name)
+            if name
+            else short(trained),
+            as_share(found),
+        )
+        for name, found in trained.module.dependence(source.tokens, ids_tensor(target)).items()
+    )
+
+
+def as_share(found: Tensor) -> NDArray[np.float32]:
+    """Gradients (T, T) as shares of the largest; one that is tiny but there stays above 0."""
+    found = found.detach().double()
     largest = float(found.max())
     share = (found / largest).numpy() if largest > 0 else found.numpy()
-    # Where a gradient is tiny but there, it must not be rounded to nothing.
     least = np.where(share > 0, np.finfo(np.float32).tiny, 0.0)
-    return Dependence(trained, np.maximum(share, least).astype(np.float32))
+    kept: NDArray[np.float32] = np.maximum(share, least).astype(np.float32)
+    return kept
 
 
 def dependence_picture(found: Dependence, labels: tuple[str, ...]) -> Heatmap:
@@ -207,8 +224,8 @@ def dependence_picture(found: Dependence, labels: tuple[str, ...]) -> Heatmap:
     return Heatmap(
         found.strength,
         title=N_(
-            "{model}: {seen} of {all}",
-            model=short(found.trained),
+            "{name}: {seen} of {all}",
+            name=found.name,
             seen=found.seen,
             all=found.strength.size,
         ),
@@ -236,7 +253,8 @@ def masks(trained: Trained, knobs: Any) -> Drawing:
     labels = pieces(data.targets, target)
     panels = []
     for each in comparable(trained):
-        panels.append(dependence_picture(dependence_of(each, source, target), labels))
+        for found in dependences_of(each, source, target):
+            panels.append(dependence_picture(found, labels))
         yield None
     yield Heatmaps(
         tuple(panels),
@@ -282,12 +300,11 @@ def predicted_lengths(trained: Trained, data: PairData) -> Generator[None, None,
     return Lengths(np.concatenate(real), np.concatenate(predicted))
 
 
-def length_bars(title: str, logits: torch.Tensor, source: Chosen) -> Bars:
+def length_bars(logits: Tensor) -> Bars:
     """The likeliest length and those about it, logits: (longest + 1,)."""
     chances = logits.double().softmax(0)
     mode = int(chances.argmax())
     shown = range(max(0, mode - AROUND), min(len(chances), mode + AROUND + 1))
-    lengths = sorted({len(each) for each in source.expected})
     return Bars(
         tuple(str(length) for length in shown),
         tuple(100 * float(chances[length]) for length in shown),
@@ -296,16 +313,23 @@ def length_bars(title: str, logits: torch.Tensor, source: Chosen) -> Bars:
         unit="%",
         low=0.0,
         high=100.0,
-        caption=sentences(
-            N_(
-                "{model} expects {length} tokens for {source}, with {chance:.1%}.",
-                model=title,
-                length=mode,
-                source=source.text,
-                chance=float(chances[mode]),
-            ),
-            N_("Really: {lengths}.", lengths=" / ".join(map(str, lengths))) if lengths else "",
+    )
+
+
+def expected_length(title: str, logits: Tensor, source: Chosen) -> str:
+    """What a model thinks, and how it really is, in words."""
+    chances = logits.double().softmax(0)
+    mode = int(chances.argmax())
+    lengths = sorted({len(each) for each in source.expected})
+    return sentences(
+        N_(
+            "{model} expects {length} tokens for {source}, with {chance:.1%}.",
+            model=title,
+            length=mode,
+            source=source.text,
+            chance=float(chances[mode]),
         ),
+        N_("Really: {lengths}.", lengths=" / ".join(map(str, lengths))) if lengths else "",
     )
 
 
@@ -318,7 +342,7 @@ def length_counts(title: str, found: Lengths) -> Heatmap:
     labels = tuple(str(low + number) for number in range(size))
     return Heatmap(
         counts,
-        title=title,
+        title=N_("{model}: {right:.0%} right", model=title, right=found.within(0)),
         x_title=N_("tokens, predicted as"),
         y_title=N_("real length"),
         value_title=N_("pairs"),
@@ -327,12 +351,6 @@ def length_counts(title: str, found: Lengths) -> Heatmap:
         low=0.0,
         root=True,
         texts=tuple(tuple(str(int(n)) if n else "" for n in row) for row in counts),
-        caption=N_(
-            "Of {count} held-out pairs: right in {right:.0%}, within one in {near:.0%}.",
-            count=len(found.real),
-            right=found.within(0),
-            near=found.within(1),
-        ),
     )
 
 
@@ -360,13 +378,29 @@ def lengths(trained: Trained, knobs: Any) -> Drawing:
         )
         return
     first, logits = able[0]
-    panels: list[Bars | Heatmap] = [length_bars(short(first), logits[0], source)]
+    panels: list[Bars | Heatmap] = [length_bars(logits[0])]
+    counted: list[str] = []
     if len(data.held_out.sources):
         for each, _ in able:
             found = yield from predicted_lengths(each, data)
             panels.append(length_counts(short(each), found))
+            counted.append(
+                N_(
+                    "{model}, {count} held-out pairs: right in {right:.0%}, within one in "
+                    "{near:.0%}.",
+                    model=short(each),
+                    count=len(found.real),
+                    right=found.within(0),
+                    near=found.within(1),
+                )
+            )
     yield Panels(
         tuple(panels),
         across=min(2, len(panels)),
-        caption=sentences("" if guessed[0] is not None else unneeded, source.remark),
+        caption=sentences(
+            expected_length(short(first), logits[0], source),
+            *counted,
+            "" if guessed[0] is not None else unneeded,
+            source.remark,
+        ),
     )

@@ -110,7 +110,7 @@ def test_each_pass_can_be_watched() -> None:
 
 
 def test_the_decoder_does_not_see_what_comes_later() -> None:
-    found = translator().dependence(ONE.sources, ONE.targets)
+    found = translator().dependence(ONE.sources, ONE.targets)[""]
     size = ONE.targets.shape[1]
     assert found.shape == (size, size)
     assert (found.tril()[torch.ones(size, size).tril().bool()] > 0).all()

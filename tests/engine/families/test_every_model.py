@@ -20,7 +20,7 @@ from engine.family import OTHER, Model, Trained, View
 from engine.knobs import Knob
 from engine.layers.compiling import Background
 from engine.learner import Learner
-from engine.payloads import PAYLOADS, Moment, Payload, Tokens
+from engine.payloads import PAYLOADS, Heatmap, Moment, Payload, Tokens
 from engine.phrases import PlaygroundError
 from tests.engine.small import (
     image_data,
@@ -224,6 +224,9 @@ def numbers_in(value: Any) -> Iterator[float]:
         given = sum(not each for each in value.alternatives)
         yield from numbers_in(value.probabilities[given:])
         yield from numbers_in((value.ids, value.alternatives, value.next))
+    elif isinstance(value, Heatmap) and value.texts:
+        written = np.array([[bool(text) for text in row] for row in value.texts])
+        yield from numbers_in(value.values[written])
     elif isinstance(value, Moment):
         there = [p for p, piece in zip(value.probabilities, value.pieces, strict=True) if piece]
         yield from numbers_in((value.seconds, *there))
@@ -233,6 +236,18 @@ def numbers_in(value: Any) -> Iterator[float]:
     else:
         for field in dataclasses.fields(value):
             yield from numbers_in(getattr(value, field.name))
+
+
+def words_in(value: Any) -> Iterator[str]:
+    """Every text in a payload."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from words_in(each)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from words_in(getattr(value, field.name))
 
 
 def assert_sound(payload: Any) -> None:
@@ -482,12 +497,17 @@ def test_every_view_knob_at_its_bounds(model: Model, view: View, name: str, valu
 @pytest.mark.parametrize(("model", "view"), [each for each in VIEWS if each[1].companions])
 def test_a_view_draws_its_companions_beside_its_own(model: Model, view: View) -> None:
     by_key = {other.key: other for other in MODELS}
-    companions = {key: quickly_trained(by_key[key]) for key in view.companions if key != model.key}
+    companions = {
+        key: quickly_trained(model if key == OTHER else by_key[key])
+        for key in view.companions
+        if key != model.key
+    }
     alone = last(view.make(quickly_trained(model), view.knobs()))
     together = dataclasses.replace(quickly_trained(model), companions=companions)
     beside = last(view.make(together, view.knobs()))
     assert_sound(beside)
-    assert len(list(numbers_in(beside))) > len(list(numbers_in(alone)))
+    more, less = ([*numbers_in(each), *words_in(each)] for each in (beside, alone))
+    assert len(more) > len(less)
 
 
 # --- sampling

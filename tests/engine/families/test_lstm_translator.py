@@ -170,7 +170,7 @@ def test_the_ways() -> None:
 def test_it_does_not_see_what_comes_later() -> None:
     target = PAIRS.targets[:1]
     size = target.shape[1]
-    found = translator().dependence(PAIRS.sources[:1], target)
+    found = translator().dependence(PAIRS.sources[:1], target)[""]
     assert found.shape == (size, size)
     assert (found[torch.ones(size, size).tril().bool()] > 0).all()
     assert not found.triu(1).any()

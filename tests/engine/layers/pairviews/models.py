@@ -99,10 +99,10 @@ class Formula:
         exact = torch.eye(size).flip(0)[:places]
         return torch.stack([alike, exact])[None, None]
 
-    def dependence(self, sources: Tensor, targets: Tensor) -> Tensor:
+    def dependence(self, sources: Tensor, targets: Tensor) -> dict[str, Tensor]:
         size = targets.shape[1]
         found = 4.0 * torch.ones(size, size)
-        return found if self.ahead else found.tril()
+        return {"": found if self.ahead else found.tril()}
 
     def length_logits(self, sources: Tensor) -> Tensor | None:
         """One too many for sources that begin with the first letter."""

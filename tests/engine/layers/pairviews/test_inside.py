@@ -129,23 +129,32 @@ def test_what_depends_on_what_is_a_share_of_the_largest() -> None:
 
 def test_what_is_tiny_is_not_nothing() -> None:
     trained = formula()
-    trained.module.dependence = lambda sources, targets: torch.tensor([[1e30, 1e-30], [0.0, 1e30]])
+    gradients = torch.tensor([[1e30, 1e-30], [0.0, 1e30]])
+    trained.module.dependence = lambda sources, targets: {"": gradients}
     source = shared.chosen(DATA, shared.OfSource(source="ab"))
-    found = inside.dependence_of(trained, source, (SPECIAL, SPECIAL))
+    (found,) = inside.dependences_of(trained, source, (SPECIAL, SPECIAL))
     assert found.seen == 3
     assert (found.strength[0, 0], found.strength[1, 0]) == (1, 0)
 
 
 @every_model
 def test_a_dependence_is_what_changes_when_what_is_given_is_changed(key: str) -> None:
-    (panel,) = draw(made(key), "mask", seed=4).panels
-    ahead = np.triu(panel.values, 1)
-    if key in ("ar-translator", "lstm-translator"):
-        assert not ahead.any()
-        assert (panel.values[np.tril_indices(len(ahead))] > 0).all()
-    elif key in ("nat", "mask-predict"):
-        assert (panel.values > 0).all()
-    assert panel.values.max() == 1
+    panels = draw(made(key), "mask", seed=4).panels
+    in_turn = {
+        "ar-translator": (True,),
+        "lstm-translator": (True,),
+        "nat": (False,),
+        "mask-predict": (False,),
+        "draft-and-verify": (True, False),
+    }
+    for panel, causal in zip(panels, in_turn[key], strict=True):
+        ahead = np.triu(panel.values, 1)
+        if causal:
+            assert not ahead.any()
+            assert (panel.values[np.tril_indices(len(ahead))] > 0).all()
+        else:
+            assert (panel.values > 0).all()
+        assert panel.values.max() == 1
 
 
 # --- lengths
@@ -160,12 +169,13 @@ def test_the_likeliest_length_and_those_about_it() -> None:
     assert bars.labels == tuple("0123456")  # there are no more
     rest = 100 / (np.exp(9.0) + 6)
     assert bars.values == pytest.approx([rest] * 3 + [rest * np.exp(9.0)] + [rest] * 3)
-    assert "expects 3 tokens for bcd" in bars.caption
-    assert "Really" not in bars.caption
+    assert "expects 3 tokens for bcd" in drawn.caption
+    assert "Really" not in drawn.caption
 
 
 def test_the_counts_are_of_all_held_out_pairs() -> None:
-    _, counts = draw(formula(), "lengths").panels
+    drawn = draw(formula(), "lengths")
+    _, counts = drawn.panels
     real = [len(source) for source in DATA.references]
     predicted = [len(source) + source.startswith("a") for source in DATA.references]
     assert counts.values.sum() == len(real)
@@ -176,7 +186,8 @@ def test_the_counts_are_of_all_held_out_pairs() -> None:
             assert counts.texts[row][column] == (str(wanted) if wanted else "")
     right = np.mean([a == b for a, b in zip(real, predicted, strict=True)])
     assert 0 < right < 1
-    assert f"right in {right:.0%}, within one in 100%" in counts.caption
+    assert f"right in {right:.0%}, within one in 100%" in drawn.caption
+    assert counts.title == f"Formula: {right:.0%} right"
 
 
 def test_the_share_within_so_many_is_counted() -> None:
@@ -198,11 +209,11 @@ def test_a_model_that_needs_no_length_says_so_and_shows_those_of_others() -> Non
     others = (formula(key="nat"), formula(key="ar-translator", head=False))
     drawn = draw(beside(formula(head=False), *others), "lengths")
     assert [type(each) for each in drawn.panels] == [Bars, Heatmap]
-    assert drawn.panels[1].title == "NAT"
+    assert drawn.panels[1].title.startswith("NAT: ")
     assert "Formula needs no length" in drawn.caption
     both = draw(beside(formula(), *others), "lengths")
     assert [type(each) for each in both.panels] == [Bars, Heatmap, Heatmap]
-    assert both.panels[2].title == "NAT"
+    assert both.panels[2].title.startswith("NAT: ")
     assert "needs no length" not in both.caption
 
 
