@@ -255,11 +255,13 @@ def fill(
         tokens = torch.where(open_, character + SPECIAL, tokens)
         log_p = torch.where(open_, best, log_p)
         passes += open_.any(1)
-        again = least_sure(log_p, there, total * (rounds - number) // rounds)
+        again = torch.zeros_like(there)
+        if number < rounds:
+            again = least_sure(log_p, there, total * (rounds - number) // rounds)
         if watch is not None:
             # A token that is taken back at once is still seen, but as such and not as a new one.
             watch.see(tokens[0].tolist(), log_p[0].tolist(), places(open_ & ~again), places(again))
-        if not again.any():
+        if number == rounds or not again.any():
             break
         tokens, open_ = tokens.masked_fill(again, MASK), again
     return Filled(tokens, log_p, passes)

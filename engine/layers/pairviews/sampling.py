@@ -70,7 +70,7 @@ def of_held_out(data: PairData, way: Way, knobs: Any) -> Drawing:
 
 
 def compared(data: PairData, sources: Sequence[str], outputs: Sequence[str]) -> Table:
-    """What was written beside what the data have, with what differs."""
+    """What was written, and beside what is wrong what the data have, with what differs."""
     rows, right = [], 0
     for source, output in zip(sources, outputs, strict=True):
         expected = data.references[source]
@@ -81,7 +81,7 @@ def compared(data: PairData, sources: Sequence[str], outputs: Sequence[str]) -> 
             (
                 Cell(source),
                 Cell(output, marks(output, wanted), tone="good" if same else "bad"),
-                Cell(wanted, marks(wanted, output)),
+                Cell("" if same else wanted, marks(wanted, output)),
             )
         )
     return Table(
