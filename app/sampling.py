@@ -204,7 +204,7 @@ class Sampling(QWidget):
         # A wall of pictures needs less than the sample below, which has its knobs above it; a plane
         # of points needs as much; of a text and of pairs, the first lines do, and of a sound the
         # shape.
-        shares = {"images": (2, 3), "pairs": (1, 2), "points": (1, 1), "sound": (1, 2)}
+        shares = {"images": (2, 3), "points": (1, 1), "sound": (1, 2)}
         live, asked = shares.get(self.session.model.accepts, (2, 5))
         self.splitter.setStretchFactor(0, live)
         self.splitter.setStretchFactor(1, asked)

@@ -92,8 +92,9 @@ def passes(alphabet: Alphabet, title: str, written: Written) -> Heatmap:
 
 
 def picked(ways: Sequence[Way], number: int) -> tuple[Way, ...]:
-    """The one of that number (the last where there are fewer), or all for 0."""
-    return tuple(ways) if number == 0 else (ways[min(number, len(ways)) - 1],)
+    """The one of that number (the last where there are fewer), or all for 0: the plain one
+    last, which may have as many passes as tokens."""
+    return (*ways[1:], ways[0]) if number == 0 else (ways[min(number, len(ways)) - 1],)
 
 
 @torch.no_grad()

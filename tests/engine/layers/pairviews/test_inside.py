@@ -23,7 +23,7 @@ from tests.engine.layers.pairviews.models import (
 
 
 def test_a_row_for_each_pass_and_a_triangle_where_one_follows_the_other() -> None:
-    one, once, rounds = draw(formula(), "confidence", source="abcd").panels
+    once, rounds, one = draw(formula(), "confidence", source="abcd").panels
     assert (one.values.shape, once.values.shape, rounds.values.shape) == ((5, 4), (1, 4), (2, 4))
     known = np.isfinite(one.values)
     assert np.array_equal(known, np.tril(np.ones((5, 4), np.bool_)))
