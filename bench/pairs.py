@@ -185,11 +185,8 @@ def forms(seconds: float) -> None:
 
 def speed(seconds: float) -> None:
     """Milliseconds for one source by itself, all ways in turns."""
-    import torch
-
     from engine.layers.translating import sources_of
 
-    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         ways: dict[str, Any] = {}
         for entry in (Entry(AR), Entry(NAT), Entry(MASK), Entry(HYBRID), Entry(LSTM)):
@@ -248,6 +245,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--together", action="store_true", help="two trainings at once")
     options = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
     print(machine(), flush=True)
     usual = {"dates": 180.0, "forms": 60.0, "speed": 60.0, "pinyin": 600.0}[options.what]
     seconds = options.seconds or usual

@@ -63,6 +63,7 @@ def _nonautoregressive() -> tuple[Model, ...]:
         lstm_translator,
         mask_predict,
         nat,
+        parallel_lm,
     )
 
     return (
@@ -71,6 +72,7 @@ def _nonautoregressive() -> tuple[Model, ...]:
         nat.MODEL,
         mask_predict.MODEL,
         lstm_translator.MODEL,
+        parallel_lm.MODEL,
     )
 
 

@@ -23,7 +23,6 @@ ReLU: So et al. 2021, arXiv:2109.08668; normalised q, k: Henry et al. 2020,
 arXiv:2010.04245.
 """
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -39,7 +38,8 @@ from engine.data.text import TextData
 from engine.family import Drawing, Model, Preset, Trained, TrainKnobs, View
 from engine.knobs import knob
 from engine.layers import language
-from engine.layers.blocks import norm, squared_relu
+from engine.layers.attending import Block, rotation
+from engine.layers.blocks import norm
 from engine.layers.compiling import Background
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import (
@@ -126,78 +126,6 @@ class SampleKnobs(TextSampleKnobs):
         live=True,
         help=N_("Keeps keys and values of what is read. Off computes all again for each token."),
     )
-
-
-def rotation(length: int, width: int) -> Tensor:
-    """Rotary angles as (2, length, width): cosines, then sines with the sign that turns.
-
-    The halves of a head are the two coordinates of width / 2 planes; plane m turns
-    by 10000^(-2m / width) radians with each position.
-    """
-    half = width // 2
-    rates = 10_000.0 ** (-torch.arange(half) / max(half, 1))
-    angles = torch.arange(length)[:, None] * rates
-    cos, sin = angles.cos(), angles.sin()
-    return torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])
-
-
-def rotate(x: Tensor, turn: Tensor) -> Tensor:
-    """Turn x (..., T, D) by `turn` (2, T, D)."""
-    half = x.shape[-1] // 2
-    swapped = torch.cat([x[..., half:], x[..., :half]], dim=-1)
-    return x * turn[0] + swapped * turn[1]
-
-
-class Block(nn.Module):
-    """Attention, then a small network, each added to what comes in."""
-
-    def __init__(self, net: NetKnobs) -> None:
-        super().__init__()
-        width = net.width
-        self.heads = net.heads
-        self.causal = net.causal
-        self.rotary = net.positions == "rotary"
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.up = nn.Linear(width, 4 * width, bias=False)
-        self.down = nn.Linear(4 * width, width, bias=False)
-        self.dropout = nn.Dropout(net.dropout)
-        # With zeros here a new block passes its input on, and learns from there.
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.down.weight)
-
-    def project(self, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """q, k, v as (B, H, T, D); `turn` is for the T positions at hand."""
-        batch, length, _ = x.shape
-        qkv: Tensor = (
-            self.qkv(norm(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        )
-        if self.rotary:
-            q, k = rotate(norm(qkv[:2]), turn)
-            return q, k, qkv[2]
-        q, k, v = qkv
-        return q, k, v
-
-    def merge(self, x: Tensor, gathered: Tensor) -> Tensor:
-        """Add what was gathered, (B, H, T, D), to x (B, T, C), and the network's answer."""
-        x = x + self.dropout(self.out(gathered.transpose(1, 2).flatten(2)))
-        answer: Tensor = self.dropout(self.down(squared_relu(self.up(norm(x)))))
-        return x + answer
-
-    def forward(self, x: Tensor, turn: Tensor) -> Tensor:
-        """(B, T, C) to (B, T, C)."""
-        q, k, v = self.project(x, turn)
-        return self.merge(x, F.scaled_dot_product_attention(q, k, v, is_causal=self.causal))
-
-    def attend(self, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
-        """The same by the equations, with the weights a: (B, T, C) and (B, H, T, T)."""
-        q, k, v = self.project(x, turn)
-        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-        if self.causal:
-            future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
-            scores = scores.masked_fill(future, -math.inf)
-        weights = scores.softmax(dim=-1)
-        return self.merge(x, weights @ v), weights
 
 
 class Transformer(nn.Module):

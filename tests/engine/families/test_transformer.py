@@ -20,11 +20,10 @@ from engine.families.transformer import (
     SpeedKnobs,
     Transformer,
     WindowDecoder,
-    rotate,
-    rotation,
 )
 from engine.family import Trained, TrainKnobs
 from engine.knobs import changed
+from engine.layers.attending import Block
 from engine.layers.attention_step import CompiledStep
 from engine.layers.compiling import Background
 from engine.layers.language import OverText
@@ -214,35 +213,7 @@ def test_a_later_token_changes_no_earlier_logits(positions: str, ngrams: int) ->
     assert changed_at == [False] * 6 + [True] * (CONTEXT - 6)
 
 
-# --- rotary positions
-
-
-@pytest.mark.parametrize("width", [2, 4, 10, 128])
-def test_the_rotation_is_a_multiplication_by_complex_numbers(width: int) -> None:
-    x = torch.randn(3, 20, width)
-    got = rotate(x, rotation(20, width)).numpy()
-    for row, t in itertools.product(range(3), range(20)):
-        wanted = turned(x[row, t].double().numpy(), t)
-        np.testing.assert_allclose(got[row, t], wanted, rtol=1e-4, atol=1e-4)
-
-
-def test_the_rotation_keeps_lengths_and_leaves_the_first_place_alone() -> None:
-    x = torch.randn(5, 300, 16)
-    turned_x = rotate(x, rotation(300, 16))
-    torch.testing.assert_close(turned_x.norm(dim=-1), x.norm(dim=-1), rtol=1e-4, atol=1e-4)
-    assert torch.equal(turned_x[:, 0], x[:, 0])
-    assert (turned_x[:, 1:] != x[:, 1:]).any(-1).all()
-
-
-def test_what_query_and_key_make_depends_only_on_their_distance() -> None:
-    length, width = 40, 8
-    q, k = torch.randn(width).expand(length, -1), torch.randn(width).expand(length, -1)
-    turn = rotation(length, width)
-    scores = rotate(q, turn) @ rotate(k, turn).T
-    for distance in range(-length + 1, length):
-        along = scores.diagonal(distance)
-        torch.testing.assert_close(along, along[:1].expand(len(along)), rtol=1e-4, atol=1e-4)
-    assert scores[0].std() > 0.1  # another distance, another score
+# --- what cannot be
 
 
 def test_an_odd_head_is_refused_with_rotary_positions_only() -> None:
@@ -288,7 +259,7 @@ def test_looking_at_the_weights_gives_what_the_quick_way_gives(
         x = module.start(tokens)
         turn = module.turn[:, :CONTEXT]
         for block in module.blocks:
-            assert isinstance(block, transformer.Block)
+            assert isinstance(block, Block)
             slow, _ = block.attend(x, turn)
             x = block(x, turn)
             torch.testing.assert_close(slow, x, rtol=1e-4, atol=1e-4)

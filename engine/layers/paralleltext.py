@@ -1,0 +1,139 @@
+"""What is wrong with a text whose words were chosen without each other: counted, not guessed.
+
+Three counts tell a jumble from a text. A word that repeats the one before it; a word that the
+training text does not have; and two neighbours that never stand side by side there, which is
+what is left where a word is missing or is one too many. Real text has some of each as well, so
+the counts mean something only beside those of held-out text that was cut just the same.
+"""
+
+import itertools
+import re
+import weakref
+from collections.abc import Generator, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.data.text import TextData
+from engine.phrases import N_, Phrase
+
+MOST = 500_000  # tokens of the training text that are looked through
+WINDOWS = 200  # pieces of held-out text that are counted
+_AT_ONCE = 1 << 14  # tokens between two safe points
+
+# A word is a run of letters and digits; where writing has no spaces, each character is one.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+
+
+class Known(NamedTuple):
+    """The words of the training text, and which of them stand side by side in it."""
+
+    words: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+
+
+class Faults(NamedTuple):
+    """Of so many `words` with so many neighbours (`pairs`), how many are not as they should be.
+
+    repeated: words that repeat the one before. unknown: words that the training text has not.
+    unseen: neighbours that never stand side by side in it.
+    """
+
+    words: int = 0
+    pairs: int = 0
+    repeated: int = 0
+    unknown: int = 0
+    unseen: int = 0
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Repeated, unknown and unseen, each in [0, 1]; 0 where there are no words."""
+        words, pairs = max(1, self.words), max(1, self.pairs)
+        return self.repeated / pairs, self.unknown / words, self.unseen / pairs
+
+
+def words_of(text: str) -> list[str]:
+    """The words of `text`, in lower case.
+
+    >>> words_of("It's 3 o'clock, 三点。")
+    ['it', 's', '3', 'o', 'clock', '三', '点']
+    """
+    return _WORD.findall(text.lower())
+
+
+def faults(text: str, known: Known) -> Faults:
+    """What is wrong with `text`."""
+    found = words_of(text)
+    pairs = list(itertools.pairwise(found))
+    return Faults(
+        words=len(found),
+        pairs=len(pairs),
+        repeated=sum(first == second for first, second in pairs),
+        unknown=sum(word not in known.words for word in found),
+        unseen=sum(pair not in known.pairs for pair in pairs),
+    )
+
+
+def together(each: Iterable[Faults]) -> Faults:
+    """The counts of several texts, added."""
+    return Faults(*np.sum([Faults(), *each], axis=0).tolist())
+
+
+_KNOWN: "weakref.WeakKeyDictionary[TextData, Known]" = weakref.WeakKeyDictionary()
+
+
+def known_of(data: TextData) -> Generator[None, None, Known]:
+    """What the training text of `data` knows; found once. Empty where the text is gone."""
+    if data not in _KNOWN:
+        found: list[str] = []
+        rest = ""
+        for first in range(0, min(len(data.train), MOST), _AT_ONCE):
+            part = data.tokeniser.decode(data.train[first : min(first + _AT_ONCE, MOST)])
+            rest = (rest + part).lower()
+            # The last word may go on in the next part.
+            *whole, last = [match.span() for match in _WORD.finditer(rest)] or [(0, 0)]
+            found += [rest[begin:end] for begin, end in whole]
+            rest = rest[last[0] :]
+            yield
+        found += words_of(rest)
+        _KNOWN[data] = Known(frozenset(found), frozenset(itertools.pairwise(found)))
+    return _KNOWN[data]
+
+
+def held_out_faults(data: TextData, places: int) -> Generator[None, None, Faults]:
+    """What is wrong, by the same counts, with up to `WINDOWS` pieces of held-out text of `places`
+    tokens each, evenly spread; all 0 where the text is gone."""
+    known = yield from known_of(data)
+    count = min(WINDOWS, len(data.held_out) // places)
+    starts = np.linspace(0, len(data.held_out) - places, count).astype(int) if count else ()
+    found = []
+    for start in starts:
+        text = data.tokeniser.decode(data.held_out[start : start + places])
+        found.append(faults(text, known))
+        yield
+    return together(found)
+
+
+def told(sample: Faults, data: Faults, known: Known) -> Phrase:
+    """The counts of a sample in words, beside those of held-out text."""
+    if not known.words:
+        return N_(
+            "{repeated} of {words} words repeat the one before. The text it learned from is not "
+            "here, so nothing more can be counted.",
+            repeated=sample.repeated,
+            words=sample.words,
+        )
+    repeated, unknown, unseen = data.shares
+    return N_(
+        "Of {words} words {repeated} repeat the one before (in held-out text {as_repeated:.1%}), "
+        "{unknown} are not in the text it learned from ({as_unknown:.0%}); of {pairs} neighbours "
+        "{unseen} never stand side by side there ({as_unseen:.0%}).",
+        words=sample.words,
+        repeated=sample.repeated,
+        as_repeated=repeated,
+        unknown=sample.unknown,
+        as_unknown=unknown,
+        pairs=sample.pairs,
+        unseen=sample.unseen,
+        as_unseen=unseen,
+    )
