@@ -222,11 +222,12 @@ class DraftAndVerify(nn.Module):
         least = torch.tensor([len(ids) for ids in kept])
         sizes = torch.arange(seen.lengths.shape[1])
         length = seen.lengths.masked_fill(sizes < least[:, None], -math.inf).argmax(1)
-        length = torch.where(torch.tensor(over), least, length).clamp(min=1)
+        ended = torch.tensor(over)
+        length = torch.where(ended, least, length).clamp(min=1)
         draft = blank(length)
         for row, ids in enumerate(kept):
             draft[row, : len(ids)] = torch.tensor(ids, dtype=torch.long)
-        open_ = (draft == MASK).any(1)
+        open_ = (draft == MASK).any(1) & ~ended
         if bool(open_.any()):
             filled = fill(self.parallel, seen.parallel, draft, 1)
             draft = filled.tokens

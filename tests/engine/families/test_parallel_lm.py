@@ -57,7 +57,8 @@ def test_every_place_sees_every_place() -> None:
     module = network()
     tokens = some_tokens(VOCABULARY, 1, 8)
     x = module.embed(tokens).requires_grad_()
-    module.embed.forward = lambda _tokens: x  # type: ignore[method-assign]
+    as_given: Any = module.embed
+    as_given.forward = lambda _tokens: x
     logits = module(tokens)
     for place in range(8):
         (gradient,) = torch.autograd.grad(logits[0, place].sum(), x, retain_graph=True)
@@ -220,7 +221,7 @@ def test_the_same_seed_gives_the_same_text_and_another_another() -> None:
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_a_sample_fills_its_places_and_says_what_is_wrong(rounds: int) -> None:
-    drawn = [
+    drawn: list[Any] = [
         each
         for each in parallel_lm.sampler(
             trained(), SampleKnobs(prompt="ada", rounds=rounds, temperature=1.0), ()
@@ -321,5 +322,6 @@ def test_one_after_the_other_beats_all_at_once_where_places_depend_on_each_other
     with learner.random:
         for _ in range(150):
             learner.advance()
-    found = drained(parallel_lm.evaluate(learner.averaged, data, net, train, None))
+    module: Any = learner.averaged
+    found = drained(parallel_lm.evaluate(module, data, net, train, None))
     assert found["held_out"] < 0.85 * found["at_once"]

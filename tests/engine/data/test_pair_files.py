@@ -1,0 +1,166 @@
+"""Tables of pairs of one's own, good and bad."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.data import catalogue, pair_files
+from engine.data.pair_files import is_of_numbers, open_pairs
+from engine.data.pairs import UNKNOWN, PairData
+from engine.events import Progress
+from engine.phrases import PlaygroundError
+
+PAIRS = [(f"ab{n:02d}", f"{n:02d}ba") for n in range(40)]
+
+
+def opened(path: Path) -> PairData:
+    loading: Any = open_pairs(path)
+    while True:
+        try:
+            assert isinstance(next(loading), Progress)
+        except StopIteration as end:
+            found: PairData = end.value
+            return found
+
+
+def written(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def rows(between: str = ",") -> str:
+    return "".join(f"{one}{between}{other}\n" for one, other in PAIRS)
+
+
+def pairs_of(data: PairData) -> set[tuple[str, str]]:
+    return {
+        (data.sources.decode(one), data.targets.decode(other))
+        for part in (data.train, data.held_out)
+        for one, other in zip(*part, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", rows()),
+        ("a.csv", rows(";")),
+        ("a.csv", rows("\t")),
+        ("a.tsv", rows("\t")),
+        ("a.csv", "\ufeff" + rows()),
+        ("a.csv", rows().replace("\n", "\r\n")),
+        ("a.csv", "".join(f'"{one}","{other}"\n' for one, other in PAIRS)),
+        ("a.csv", "".join(f" {one} , {other} ,more\n\n" for one, other in PAIRS)),
+        ("a.csv", "source,target\n" + rows()),
+        ("a.csv", rows() + rows()),  # each counts once
+    ],
+)
+def test_a_good_table_is_read(tmp_path: Path, name: str, text: str) -> None:
+    data = opened(written(tmp_path / name, text))
+    assert pairs_of(data) == set(PAIRS)
+    assert data.counts == (36, 4)
+    assert data.source == tmp_path / name
+    assert len(data.sha256) == 64
+
+
+def test_titles_name_the_sides(tmp_path: Path) -> None:
+    data = opened(written(tmp_path / "a.csv", "Question,Answer\n" + rows()))
+    assert (data.source_title, data.target_title) == ("Question", "Answer")
+
+
+def test_commas_inside_of_quotes_belong_to_the_text(tmp_path: Path) -> None:
+    text = "".join(f'"{one}, x","{other}"\n' for one, other in PAIRS)
+    assert ("ab00, x", "00ba") in pairs_of(opened(written(tmp_path / "a.csv", text)))
+
+
+def test_all_targets_of_a_source_are_on_one_side(tmp_path: Path) -> None:
+    text = "".join(f"{one},{other}\n{one},{other}!\n" for one, other in PAIRS)
+    data = opened(written(tmp_path / "a.csv", text))
+    assert all(len(targets) == 2 for targets in data.references.values())
+    learned = {data.sources.decode(one) for one in data.train.sources}
+    assert not learned & set(data.references)
+
+
+def test_some_bad_rows_are_left_out_and_counted(tmp_path: Path) -> None:
+    text = rows() + "only,\n,only\n" + "x" * 97 + ",y\n"
+    data = opened(written(tmp_path / "a.csv", text))
+    assert pairs_of(data) == set(PAIRS)
+    assert "2 rows without a source or a target, 1 with more than 96" in data.remark
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("one\ntwo\n", "has one column in line 1.*a source and a target"),
+        (rows() + "alone\n", "has one column in line 41"),
+        ("a,\n" * 30, "no source or no target in 30 of its rows, the first in line 1"),
+        ("a,b\n", "has 1 different sources, and at least 20"),
+        ("a,b\n" * 50, "has 1 different sources, and at least 20"),
+        ("", "is empty|has 0 different"),
+        ("a,b\nc,d\n", "has 2 different sources"),
+        (f"{'x' * 200},y\n" * 30, "more than 96 characters"),
+    ],
+)
+def test_a_bad_table_is_refused_by_name_and_line(tmp_path: Path, text: str, why: str) -> None:
+    path = written(tmp_path / "bad table.csv", text)
+    with pytest.raises(PlaygroundError, match=why) as caught:
+        opened(path)
+    assert "bad table.csv" in str(caught.value)
+
+
+def test_a_huge_field_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", rows() + '"' + "x" * 200_000 + '",y\n')
+    with pytest.raises(PlaygroundError, match="line 41"):
+        opened(path)
+
+
+def test_other_encodings_are_named(tmp_path: Path) -> None:
+    text = "".join(f"grün{one},schön{other}\n" for one, other in PAIRS)
+    mixed = text.encode("utf-8") + text.encode("latin-1")
+    path = tmp_path / "mixed.csv"
+    path.write_bytes(mixed)
+    with pytest.raises(PlaygroundError, match=r"mixed\.csv.*(UTF-8|utf-8)"):
+        opened(path)
+    path.write_bytes(bytes(range(256)) * 20)
+    with pytest.raises(PlaygroundError, match=r"mixed\.csv"):
+        opened(path)
+
+
+def test_nothing_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlaygroundError, match="is a folder"):
+        opened(tmp_path)
+    with pytest.raises(PlaygroundError, match="cannot be read"):
+        opened(tmp_path / "none.csv")
+
+
+def test_a_file_that_is_too_large_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair_files, "_MOST_BYTES", 100)
+    with pytest.raises(PlaygroundError, match="has more than"):
+        opened(written(tmp_path / "a.csv", rows()))
+
+
+def test_of_very_many_only_so_many_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair_files, "MOST", 30)
+    data = opened(written(tmp_path / "a.csv", rows()))
+    assert sum(data.counts) == 30
+    assert "only the first 30" in data.remark
+
+
+def test_a_table_of_points_is_told_from_one_of_pairs(tmp_path: Path) -> None:
+    points = written(tmp_path / "points.csv", "x,y\n" + "1.5,-2\n" * 30)
+    pairs = written(tmp_path / "pairs.csv", rows())
+    assert is_of_numbers(points)
+    assert not is_of_numbers(pairs)
+    assert catalogue.kind_of(points) == "points"
+    assert catalogue.kind_of(pairs) == "pairs"
+
+
+def test_characters_that_were_never_seen_are_unknown_and_no_crash(tmp_path: Path) -> None:
+    data = opened(written(tmp_path / "a.csv", rows()))
+    assert UNKNOWN in data.sources.encode("ab龍")
+    assert data.sources.decode(data.sources.encode("ab龍")) == "ab□"
