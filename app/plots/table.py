@@ -446,8 +446,9 @@ class TableWidget(PayloadWidget[Table]):
             return
         columns, room = range(len(table.columns)), self.view.viewport().width()
         contents = [max(self.view.sizeHintForColumn(column), 24) for column in columns]
-        for lines in (1, 2, 3):  # of a title, as few as there is room for
-            titles = [self._title_width(column, lines) for column in columns]
+        # Lines of a title, as few as there is room for; at last without room for the arrow.
+        for lines, arrow in ((1, ARROW), (2, ARROW), (3, ARROW), (3, 0)):
+            titles = [self._title_width(column, lines, arrow) for column in columns]
             wanted = list(map(max, contents, titles))
             if sum(wanted) <= room:
                 break
@@ -467,7 +468,7 @@ class TableWidget(PayloadWidget[Table]):
         self._fitting = False
         self._fit_titles()
 
-    def _title_width(self, column: int, lines: int) -> int:
+    def _title_width(self, column: int, lines: int, arrow: int) -> int:
         """What a title needs that is broken into so many lines, its longest word at least."""
         title = _(self.model.table.columns[column])
         metrics = self.view.horizontalHeader().fontMetrics()
@@ -480,7 +481,7 @@ class TableWidget(PayloadWidget[Table]):
                 high = middle
             else:
                 low = middle + 1
-        return low + 2 * PAD + ARROW
+        return low + 2 * PAD + arrow
 
     def _title_height(self, title: str, width: int) -> int:
         """Of a title that is broken into lines of a width."""

@@ -32,7 +32,6 @@ from PySide6.QtWidgets import (
     QBoxLayout,
     QComboBox,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QSlider,
@@ -57,7 +56,8 @@ FRESH = 0.5  # seconds on the screen for which a new token has its frame
 NOTCHES = 1000  # of the slider
 LARGEST, LEAST = 19, 9  # pixels of a letter
 SCROLLED = 12  # pixels of a letter where not even the smallest let all lanes be seen at once
-NARROW = 560  # pixels: below, what stands in one line stands in two
+NARROW = 500  # pixels: below, what stands in one line stands in two
+SMALL = 11  # pixels of a letter: with these and smaller ones, lanes stand closer
 TIGHT = 480  # pixels: below, a lane's head says no more than it must
 LINE = 3  # pixels: how thick the line of a lane is
 MARGIN = 6  # pixels around all lanes
@@ -171,12 +171,13 @@ def written_at(lane: Lane, place: int, now: float) -> float:
 class Plan(NamedTuple):
     """How the lanes are laid out, in pixels.
 
-    size: of a letter. box: height of a box. widths: of the boxes; spots: where they stand below
-    their lane's first line, the same in all lanes, so that places can be compared.
-    tops, counts: of each lane its upper edge and its places. height: of all.
+    size: of a letter. head: above the boxes of a lane. box: height of a box. widths: of the
+    boxes; spots: where they stand below their lane's head, the same in all lanes, so that places
+    can be compared. tops, counts: of each lane its upper edge and its places. height: of all.
     """
 
     size: int
+    head: int
     box: int
     widths: tuple[int, ...]
     spots: tuple[QPoint, ...]
@@ -215,8 +216,8 @@ def spots_of(widths: Sequence[int], line: int, room: int) -> tuple[QPoint, ...]:
 def planned(race: Race, font: QFont, head: int, room: QSize) -> Plan:
     """The lanes with the largest letters for which all of them find room.
 
-    head: pixels above the boxes of a lane. Where there is no such size, they are higher than
-    the room.
+    head: pixels above the boxes of a lane, where there is room for it. Where there is no such
+    size, they are higher than the room.
     """
     pieces, counts = pieces_by_place(race), tuple(map(places_in, race.lanes))
     wide = room.width() - 2 * MARGIN
@@ -259,12 +260,13 @@ def _plan(
     box = metrics.height() + (6 if size > 12 else 3)
     spots = spots_of(widths, box + 3, room)
     tops, top = [], 0
-    space = 6 if size <= 11 else 12
+    head, space = (head - 4, 6) if size <= SMALL else (head, 12)
     for count in counts:
         tops.append(top + MARGIN)
         last = spots[count - 1].y() if count else 0
         top += head + last + box + space
-    return Plan(size, box, widths, spots, tuple(tops), counts, max(0, top - space) + 2 * MARGIN)
+    height = max(0, top - space) + 2 * MARGIN
+    return Plan(size, head, box, widths, spots, tuple(tops), counts, height)
 
 
 class Track(QAbstractScrollArea):
@@ -280,7 +282,7 @@ class Track(QAbstractScrollArea):
         self.race = Race(())
         self.now = 0.0
         self.factor = 1
-        self.plan = Plan(LEAST, 0, (), (), (), (), 0)
+        self.plan = Plan(LEAST, 0, 0, (), (), (), (), 0)
         self.ranks: tuple[int, ...] = ()
         self._state: object = None
         self._under: QPointF | None = None
@@ -362,11 +364,11 @@ class Track(QAbstractScrollArea):
     def head_of(self, lane: int) -> QRect:
         """The name, the clock and the line of a lane."""
         wide = self.viewport().width() - 2 * MARGIN
-        return QRect(MARGIN, self._top(lane), wide, self.head)
+        return QRect(MARGIN, self._top(lane), wide, self.plan.head)
 
     def place(self, lane: int, place: int) -> QRect:
         """Where a box is."""
-        spot = self.plan.spots[place] + QPoint(MARGIN, self._top(lane) + self.head)
+        spot = self.plan.spots[place] + QPoint(MARGIN, self._top(lane) + self.plan.head)
         return QRect(spot, QSize(self.plan.widths[place], self.plan.box))
 
     def lane_at(self, point: QPointF) -> int:
@@ -675,15 +677,15 @@ class RaceWidget(PayloadWidget[Race]):
         self.speed.currentIndexChanged.connect(lambda _index: self._show())
 
     def _add_layout(self) -> None:
-        task = QGridLayout()
-        task.setHorizontalSpacing(10)
-        task.setVerticalSpacing(2)
-        task.setColumnStretch(1, 1)
-        for row, (title, text) in enumerate(
-            ((self.given_title, self.given), (self.expected_title, self.expected))
-        ):
-            task.addWidget(title, row, 0)
-            task.addWidget(text, row, 1)
+        self.task = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self.task.setContentsMargins(0, 0, 0, 0)
+        self.task.setSpacing(2)
+        for title, text in ((self.given_title, self.given), (self.expected_title, self.expected)):
+            line = QHBoxLayout()
+            line.setSpacing(8)
+            line.addWidget(title)
+            line.addWidget(text, 1)
+            self.task.addLayout(line, 1)
         played = QHBoxLayout()
         played.setSpacing(0)
         for each in (self.first, self.back, self.button, self.forth):
@@ -701,7 +703,7 @@ class RaceWidget(PayloadWidget[Race]):
         self.transport.addLayout(slowed)
         self.body.setSpacing(6)
         self.body.addWidget(self.title)
-        self.body.addLayout(task)
+        self.body.addLayout(self.task)
         self.body.addWidget(self.track, 1)
         self.body.addLayout(self.transport)
         self.body.addWidget(self.footer)
@@ -759,6 +761,7 @@ class RaceWidget(PayloadWidget[Race]):
             label.setVisible(bool(text))
             if title is not None:
                 title.setVisible(bool(text))
+        self._direct()
         self.footer.set_caption(_(race.caption))
         widest = f"{milliseconds(self.end, self.end)} / {clock(self.end, self.end)}"
         self.time.setFixedWidth(self.time.fontMetrics().horizontalAdvance(widest) + 2)
@@ -872,9 +875,20 @@ class RaceWidget(PayloadWidget[Race]):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """What finds no room beside the slider stands below it."""
         super().resizeEvent(event)
+        self._direct()
+
+    def _direct(self) -> None:
+        """In one line what finds room there, else below each other."""
         directions = QBoxLayout.Direction
         narrow = self.width() < NARROW
         self.transport.setDirection(directions.TopToBottom if narrow else directions.LeftToRight)
+        halves = ((self.given_title, self.given), (self.expected_title, self.expected))
+        widest = max(
+            title.sizeHint().width() + text.fontMetrics().horizontalAdvance(text.text())
+            for title, text in halves
+        )
+        fits = 2 * (widest + 16) <= self.width()
+        self.task.setDirection(directions.LeftToRight if fits else directions.TopToBottom)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """As narrow as it may become, whatever stands in one line now."""

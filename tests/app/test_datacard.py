@@ -259,6 +259,8 @@ def test_data_of_another_kind_is_refused_in_words(qtbot: QtBot, made: Made, tmp_
     )
     assert "accepted is a sound file" in refused(qtbot, sounds, files["own.bin"])
     assert refused(qtbot, made("text"), files["own.wav"]).endswith("is a sound file")
+    assert refused(qtbot, made("text"), files["own.csv"]).endswith("is a table of pairs")
+    files["own.csv"].write_text("x,y\n1,2\n3,4\n", encoding="utf-8")
     assert refused(qtbot, made("text"), files["own.csv"]).endswith("is a table of points")
     assert refused(qtbot, made("points"), tmp_path).endswith("is a folder of pictures")
 

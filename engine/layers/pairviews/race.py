@@ -112,13 +112,10 @@ def summary(lanes: Sequence[Lane]) -> str:
     ordered = sorted(lanes, key=lambda each: each.moments[-1].seconds)
     first, last = ordered[0], ordered[-1]
     return N_(
-        "{first} was {ratio:.1f} times as fast as {last}. Passes of the decoder: {few} instead "
-        "of {many}.",
+        "{first} was {ratio:.1f} times as fast as {last}.",
         first=first.name,
         last=last.name,
         ratio=last.moments[-1].seconds / max(first.moments[-1].seconds, 1e-9),
-        few=first.passes,
-        many=last.passes,
     )
 
 
@@ -140,13 +137,6 @@ def race(trained: Trained, knobs: Any) -> Drawing:
         expected=" / ".join(source.expected),
         caption=sentences(
             summary(lanes),
-            N_(
-                "Right: {right} of {count}.",
-                right=sum(each.right is True for each in lanes),
-                count=len(lanes),
-            )
-            if source.expected
-            else "",
             N_("Train these on the same data, and they run too: {models}.", models=listed(missing))
             if missing
             else "",

@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.data.pairs import MASK, UNKNOWN, Alphabet, PairData
 from engine.family import Trained
 from engine.knobs import knob
+from engine.layers.teaching import same_data
 from engine.layers.translating import Way, sources_of
 from engine.phrases import N_, PlaygroundError
 
@@ -36,14 +37,10 @@ def short(trained: Trained) -> str:
 
 def comparable(trained: Trained) -> tuple[Trained, ...]:
     """`trained` and those of its companions that learned from the same data."""
-    own = trained.data
     others = (
         each
         for key, each in trained.companions.items()
-        if key in EVERY_MODEL
-        and each.data.key == own.key
-        and each.data.sources == own.sources
-        and each.data.targets == own.targets
+        if key in EVERY_MODEL and same_data(each.data, trained.data)
     )
     return (trained, *others)
 

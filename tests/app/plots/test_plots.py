@@ -9,7 +9,7 @@ from app.theme import theme
 from engine.payloads import PAYLOADS
 from tests.app.plots.screen import brightness, shown
 
-EXAMPLES = 24
+EXAMPLES = 29
 
 
 def test_every_payload_has_a_widget() -> None:
