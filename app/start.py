@@ -1,4 +1,4 @@
-"""Loading the engine behind the window, and faults that nobody has caught.
+"""Loading the engine behind the window, and requests to end.
 
 Importing torch takes seconds, so the window is painted first and the engine
 comes on a thread of its own.
@@ -8,16 +8,13 @@ import contextlib
 import logging
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
 
-from app.i18n import _
 from engine.family import Family
 
 log = logging.getLogger(__name__)
@@ -101,37 +98,3 @@ class Interrupts(QObject):
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._reader.recv(64)
-
-
-class Faults(QObject):
-    """Tells of exceptions that nobody has caught, on any thread; the program goes on.
-
-    said: one line for the person. The whole traceback goes to stderr, as always.
-    """
-
-    said = Signal(str)
-
-    def install(self) -> None:
-        """Become the hook for all threads."""
-        self._hooks = sys.excepthook, threading.excepthook
-        sys.excepthook = self._caught
-        threading.excepthook = self._caught_in_thread
-
-    def remove(self) -> None:
-        """Put back what was there."""
-        sys.excepthook, threading.excepthook = self._hooks
-
-    def _caught(
-        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
-        sys.__excepthook__(kind, error, trace)
-        if issubclass(kind, Exception):
-            self.said.emit(
-                _("Something went wrong: {name}: {error}. The program goes on.").format(
-                    name=kind.__name__, error=error
-                )
-            )
-
-    def _caught_in_thread(self, args: threading.ExceptHookArgs) -> None:
-        if args.exc_value is not None:
-            self._caught(args.exc_type, args.exc_value, args.exc_traceback)

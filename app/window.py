@@ -50,12 +50,14 @@ from PySide6.QtWidgets import (
 
 from app import i18n
 from app.collecting import Collector
+from app.fault import FaultBox, Faults, Teller
 from app.i18n import _, ngettext
 from app.jobs import Action, Strip
 from app.lesson import LessonDock
+from app.log import LogFile
 from app.own import OWN, PICTURE, choose, open_title
 from app.pump import Pump
-from app.start import Faults, Interrupts, Loader
+from app.start import Interrupts, Loader
 from app.theme import theme
 from app.welcome import Welcome
 from engine.families import FAMILIES
@@ -85,12 +87,14 @@ class MainWindow(QMainWindow):
         families: Sequence[Family] = FAMILIES,
         runs: Path | None = None,
         language: str = i18n.ENGLISH,
+        log_file: LogFile | None = None,
         trace: Callable[[str], None] = lambda event: None,
     ) -> None:
         super().__init__()
         self.settings = settings
         self.families = families
         self.playground: Playground | None = None
+        self.log_file = log_file
         self._trace = trace
         self._painted = False
         self._closing = False
@@ -164,6 +168,7 @@ class MainWindow(QMainWindow):
         self._choices(view, _("Language"), known, named, chosen, self._use_language)
         help_ = bar.addMenu(_("&Help"))
         self._plain(help_, _("Lesson"), "F1", self._toggle_lesson)
+        self._plain(help_, _("Show log file"), "", self._show_log)
         self._plain(help_, _("About"), "", self._about)
 
     def _plain(self, menu: QMenu, title: str, key: str, run: Callable[[], object]) -> QAction:
@@ -247,6 +252,16 @@ class MainWindow(QMainWindow):
         else:
             self.lesson.open(self.families[self.tabs.currentIndex()].lesson)
 
+    def _show_log(self) -> None:
+        """Open its folder in the desktop's own program for that."""
+        path = self.log_file.path if self.log_file is not None else None
+        if path is None:
+            problem = self.log_file.problem if self.log_file is not None else ""
+            self.strip.say(problem or _("No log is written."), grave=bool(problem))
+        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent))):
+            words = _("Nothing here can show a folder. The log is {path}")
+            self.strip.say(words.format(path=path), grave=True)
+
     def _about(self) -> None:
         box = QMessageBox(self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -272,6 +287,8 @@ class MainWindow(QMainWindow):
     def _after_first_paint(self) -> None:
         self._trace("first_paint")
         self.loader.start()
+        if self.log_file is not None and (problem := self.log_file.open()):
+            self.strip.say(problem, grave=True)
 
     def _ready(self, playground: "Playground") -> None:
         if self._closing:
@@ -439,6 +456,8 @@ class MainWindow(QMainWindow):
                 widget.shut()  # type: ignore[union-attr]
         self.settings.sync()
         self.pump.stop()
+        for box in self.findChildren(FaultBox):
+            box.close()
         self.hide()
         if self.playground is not None and not self.playground.close(CLOSE_SECONDS):
             log.error("not everything was saved within %.1f s of closing", CLOSE_SECONDS)
@@ -486,6 +505,10 @@ def main(argv: Sequence[str]) -> int:
     waits for no thread.
     """
     options = parse(argv[1:])
+    log_file = LogFile()
+    log_file.install()
+    faults = Faults(log_file.fault)
+    faults.install()
     application = QApplication.instance() or QApplication([argv[0]])
     assert isinstance(application, QApplication)
     application.setApplicationName("Generative Playground")
@@ -500,11 +523,10 @@ def main(argv: Sequence[str]) -> int:
         settings,
         runs=options.runs_dir,
         language=language,
+        log_file=log_file,
         trace=trace if options.trace_start else lambda event: None,
     )
-    faults = Faults()
-    faults.said.connect(lambda words: window.strip.say(words, grave=True))
-    faults.install()
+    Teller(faults, log_file, window.strip, window)
     interrupts = Interrupts()
     interrupts.asked.connect(window.close)
     interrupts.install()
@@ -515,5 +537,6 @@ def main(argv: Sequence[str]) -> int:
     collector.close()
     interrupts.remove()
     faults.remove()
+    log_file.remove()
     theme().remove_files()
     return status

@@ -13,16 +13,17 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QTimer, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtGui import QAction, QDesktopServices, QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import window as window_module
 from app.fields import SoundField
+from app.log import LogFile
 from app.page import ModelPage
 from app.special.chips import TokenChips
-from app.start import Faults, Interrupts
+from app.start import Interrupts
 from app.theme import theme
 from app.welcome import Welcome
 from app.window import MainWindow
@@ -84,6 +85,7 @@ def test_it_is_painted_first_and_then_ready(tmp_path: Path) -> None:
     (files := tmp_path / "files").mkdir()
     environment = os.environ | {
         "PLAYGROUND_T0": str(time.time()),
+        "PLAYGROUND_LOG": str(tmp_path / "log"),
         "TMPDIR": str(files),
         "XDG_CONFIG_HOME": str(tmp_path),
         "QT_QPA_PLATFORM": "offscreen",
@@ -514,32 +516,6 @@ def test_closing_before_the_engine_is_there(
     assert not any(thread.name == "compute" for thread in threading.enumerate())
 
 
-def test_a_fault_anywhere_is_told_and_the_program_goes_on(
-    qtbot: QtBot, window: MainWindow, capfd: pytest.CaptureFixture[str]
-) -> None:
-    faults = Faults()
-    faults.said.connect(lambda words: window.strip.say(words, grave=True))
-
-    def fails() -> None:
-        raise ValueError("in a thread")
-
-    hooks = sys.excepthook, threading.excepthook
-    faults.install()
-    try:
-        sys.excepthook(ValueError, ValueError("in a slot"), None)
-        thread = threading.Thread(target=fails)
-        thread.start()
-        thread.join()
-        qtbot.waitUntil(lambda: "in a thread" in window.strip.messages[-1].text)
-    finally:
-        faults.remove()
-    assert (sys.excepthook, threading.excepthook) == hooks
-    assert "in a slot" in window.strip.messages[-2].text
-    assert "ValueError: in a thread" in capfd.readouterr().err
-    page_of(window).more(1)
-    qtbot.waitUntil(lambda: page_of(window).session.step == 1)
-
-
 def test_the_window_remembers_its_shape_theme_and_language(
     qtbot: QtBot, window: MainWindow, settings: QSettings, open_window: Callable[[], MainWindow]
 ) -> None:
@@ -582,6 +558,47 @@ def test_ticks_come_in_time_while_it_trains(qtbot: QtBot, window: MainWindow) ->
     qtbot.waitUntil(lambda: page.session.status == "paused")
     # Loose, since tests share a machine; bench/ measures what is promised.
     assert sorted(late)[len(late) * 9 // 10] < 0.016
+
+
+def test_the_log_is_found_from_the_help_menu(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[str] = []
+    works = [True, False]
+
+    def open_(url: QUrl) -> bool:
+        opened.append(url.toLocalFile())
+        return works.pop(0)
+
+    monkeypatch.setattr(QDesktopServices, "openUrl", open_)
+    entry = next(each for each in window.findChildren(QAction) if each.text() == "Show log file")
+    entry.trigger()
+    assert window.strip.messages[-1].text == "No log is written."
+    window.log_file = LogFile(tmp_path / "日志 of logs")
+    window.log_file.open()
+    said = len(window.strip.messages)
+    entry.trigger()
+    assert len(window.strip.messages) == said
+    entry.trigger()
+    assert window.strip.messages[-1].text.endswith("playground.log")
+    assert opened == [str(tmp_path / "日志 of logs")] * 2
+    window.log_file.close()
+
+
+def test_a_log_that_cannot_be_written_is_told_once(
+    qtbot: QtBot, toys: Family, settings: QSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    log_file = LogFile(tmp_path / "file" / "log")
+    window = MainWindow(settings, families=(toys,), runs=tmp_path / "runs", log_file=log_file)
+    qtbot.addWidget(window)
+    window.show()
+    qtbot.waitUntil(lambda: window.page is not None, timeout=20_000)
+    told = [each for each in window.strip.messages if "No log can be written" in each.text]
+    assert [each.grave for each in told] == [True]
+    window._show_log()
+    assert window.strip.messages[-1].text == told[0].text
+    window.close()
 
 
 def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

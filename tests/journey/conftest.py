@@ -61,6 +61,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "XDG_RUNTIME_DIR": home / "runtime",
         "PLAYGROUND_RUNS": tmp_path / "runs",
         "PLAYGROUND_CACHE": tmp_path / "cache",
+        "PLAYGROUND_LOG": tmp_path / "log",
     }
     for folder in made.values():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
