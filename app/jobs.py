@@ -140,13 +140,19 @@ class Strip(QFrame):
         theme().changed.connect(self._recolour)
 
     def follow(
-        self, job: Job, listener: Listener = lambda event: None, *, listed: bool = True
+        self,
+        job: Job,
+        listener: Listener = lambda event: None,
+        *,
+        listed: bool = True,
+        remedy: Callable[[Exception], Action | None] = lambda error: None,
     ) -> Job:
         """Tell `listener` of the job's events, and list it here while it runs.
 
-        Whatever a job says is shown here; so is the fault of a listed one.
+        Whatever a job says is shown here; so is the fault of a listed one, with the button of
+        its `remedy` where there is one.
         """
-        self.pump.watch(job, lambda event: self._hear(job, event, listener, listed))
+        self.pump.watch(job, lambda event: self._hear(job, event, listener, listed, remedy))
         if listed:
             QTimer.singleShot(SHOWN_AFTER_MS, self, lambda: self._list(job))
         return job
@@ -197,7 +203,14 @@ class Strip(QFrame):
         item.setForeground(QColor(palette.warning if message.grave else palette.text))
         return item
 
-    def _hear(self, job: Job, event: Event, listener: Listener, listed: bool) -> None:
+    def _hear(
+        self,
+        job: Job,
+        event: Event,
+        listener: Listener,
+        listed: bool,
+        remedy: Callable[[Exception], Action | None],
+    ) -> None:
         if isinstance(event, Said):
             self.say(_(event.text), grave=event.grave)
         elif isinstance(event, Progress) and job in self.rows:
@@ -206,7 +219,8 @@ class Strip(QFrame):
             if job in self.rows:
                 self.rows.pop(job).deleteLater()
             if event.error is not None and listed:
-                self.say(words_for(event.error, job.title), grave=True)
+                words = words_for(event.error, job.title)
+                self.say(words, grave=True, action=remedy(event.error))
         listener(event)
 
     def _list(self, job: Job) -> None:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from app.elided import Elided
 from app.health import HealthBanner
 from app.i18n import _, ngettext
-from app.jobs import Strip, words_for
+from app.jobs import Action, Strip, words_for
 from app.pictures import Pictures
 from app.plots import LossCurves
 from app.runs import RunList
@@ -34,7 +34,7 @@ from engine.events import Ended, Event, Health, Progress, Saved, Shown
 from engine.family import Data, Family, Line, Rule
 from engine.knobs import changed, knobs_of
 from engine.phrases import PlaygroundError
-from engine.store import Run
+from engine.store import Run, TakenError
 from engine.worker import Job
 
 if TYPE_CHECKING:
@@ -190,6 +190,16 @@ class ModelPage(QWidget):
         self._clear_way()
         self.strip.follow(self.session.restore(run.id), self._hear_restore)
 
+    def train_copy(self, steps: int | None = None) -> None:
+        """Go on with the model as a run of its own, beside the one it was opened from."""
+
+        def hear(event: Event) -> None:
+            if isinstance(event, Ended) and event.reason == "finished":
+                self.runs.refresh()
+                self._start(steps)
+
+        self.strip.follow(self.session.branch(), hear)
+
     def open_file(self, path: str) -> None:
         """Make an own file the data."""
         self.left.setCurrentWidget(self.setup)
@@ -255,8 +265,18 @@ class ModelPage(QWidget):
             self._estimating.stop()
         self.strip.calm()
         self._training = self.pictures.training = job = self.session.start(steps)
-        self.strip.follow(job, lambda event: self._hear_training(job, event))
+        self.strip.follow(
+            job,
+            lambda event: self._hear_training(job, event),
+            remedy=lambda error: self._offer_copy(error, steps),
+        )
         self._show_state()
+
+    def _offer_copy(self, error: Exception, steps: int | None) -> Action | None:
+        """What can be done where another program trains the run that is open."""
+        if not isinstance(error, TakenError):
+            return None
+        return Action(_("Train a copy"), lambda: self.train_copy(steps))
 
     def _take_settings(self) -> None:
         """What is set is what the next training starts with."""

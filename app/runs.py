@@ -4,8 +4,8 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -20,6 +20,7 @@ from app.elided import Elided
 from app.i18n import _, ngettext
 from app.jobs import Action, Strip, words_for
 from engine.events import Ended, Event
+from engine.holding import Holder
 from engine.phrases import N_, PlaygroundError
 from engine.store import Run, RunError
 from engine.worker import Job
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from engine.session import Playground
 
 RUN = Qt.ItemDataRole.UserRole
+LOOK_MS = 5000  # how often it is looked for what other programs do
 # Faint words stay readable on this; on the accent colour they would not.
 SELECTED = """
 QListView::item { border-left: 3px solid transparent; }
@@ -40,10 +42,11 @@ QListView::item:selected {
 
 
 class Entry(NamedTuple):
-    """A folder: a run, or what is wrong with it."""
+    """A folder: a run, or what is wrong with it. holder: whoever trains it."""
 
     run: Run | None
     error: RunError | None
+    holder: Holder | None = None
 
 
 def ago(seconds: float) -> str:
@@ -75,11 +78,23 @@ def details_of(run: Run, now: float) -> str:
     return " · ".join(parts)
 
 
+def held_by(holder: Holder) -> str:
+    """Who trains a run, and since when."""
+    return _("Trained by {who} since {when}").format(who=holder.who, when=holder.when)
+
+
 class RunRow(QWidget):
-    """Two lines: what it is, and how far it is."""
+    """Two lines: what it is, and how far it is; and a third where another program trains it."""
 
     def __init__(
-        self, title: str, details: str, tip: str, *, damaged: bool = False, open_: bool = False
+        self,
+        title: str,
+        details: str,
+        tip: str,
+        *,
+        damaged: bool = False,
+        open_: bool = False,
+        held: str = "",
     ) -> None:
         super().__init__()
         layout = QVBoxLayout(self)
@@ -91,7 +106,10 @@ class RunRow(QWidget):
         self.mark.setVisible(open_)
         second.setProperty("role", "warning" if damaged else "faint")
         second.setWordWrap(damaged)
-        for label in (first, second):
+        self.held = Elided(held)
+        self.held.setProperty("role", "faint")
+        self.held.setVisible(bool(held))
+        for label in (first, second, self.held):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         head = QHBoxLayout()
@@ -99,6 +117,7 @@ class RunRow(QWidget):
         head.addWidget(self.mark)
         layout.addLayout(head)
         layout.addWidget(second)
+        layout.addWidget(self.held)
         first.setEnabled(not damaged)
         self.setToolTip(tip)
 
@@ -124,6 +143,10 @@ class RunList(QWidget):
         self.strip = strip
         self._stale = True
         self._job: Job | None = None
+        self._shown: object = None  # what the rows were made of
+        self._look = QTimer(self)
+        self._look.setInterval(LOOK_MS)
+        self._look.timeout.connect(lambda: self.refresh(only_news=True))
         self.list = QListWidget()
         self.list.setAccessibleName(_("Saved runs"))
         self.list.setWordWrap(True)
@@ -152,8 +175,13 @@ class RunList(QWidget):
         self.delete_button.clicked.connect(self.delete_current)
         self._enable()
 
-    def refresh(self) -> None:
-        """Read the folder again, on the compute thread; when hidden, as soon as it is shown."""
+    def refresh(self, *, only_news: bool = False) -> None:
+        """Read the folder again, on the compute thread; when hidden, as soon as it is shown.
+
+        With `only_news` the rows stay where nothing has changed.
+        """
+        if only_news and self._job is not None:
+            return
         self._stale = True
         if not self.isVisible() or self._job is not None:
             return
@@ -162,15 +190,25 @@ class RunList(QWidget):
 
         def survey(job: Job) -> "Generator[None, None, tuple[Entry, ...]]":
             yield
-            return tuple(Entry(run, error) for run, error in store.survey())
+            entries = []
+            for run, error in store.survey():
+                entries.append(Entry(run, error, store.holder(run.id) if run else None))
+                yield
+            return tuple(entries)
 
         job = self._job = self.playground.worker.submit(survey, N_("Reading the runs"))
-        self.strip.follow(job, lambda event: self._hear(job, event), listed=False)
+        self.strip.follow(job, lambda event: self._hear(job, event, only_news), listed=False)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Read what changed while nobody looked."""
         super().showEvent(event)
+        self._look.start()
         self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        """Nobody looks."""
+        super().hideEvent(event)
+        self._look.stop()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:  # noqa: N802
         """The Delete key deletes."""
@@ -182,6 +220,7 @@ class RunList(QWidget):
 
     def show_entries(self, entries: tuple[Entry, ...]) -> None:
         """Show these; the selected one stays selected, and else the newest is."""
+        self._shown = _facts(entries)
         current = self.current()
         now = time.time()
         opened = {
@@ -192,9 +231,14 @@ class RunList(QWidget):
         self.list.clear()
         for entry in entries:
             if entry.run is not None and entry.run.model in self.models and entry.run.step:
-                id_ = entry.run.id
+                id_, holder = entry.run.id, entry.holder
+                held = "" if holder is None or holder.here else held_by(holder)
                 row = RunRow(
-                    title_of(entry.run), details_of(entry.run, now), id_, open_=id_ in opened
+                    title_of(entry.run),
+                    details_of(entry.run, now),
+                    f"{id_}\n{held}".strip(),
+                    open_=id_ in opened,
+                    held=held,
                 )
                 item = self._add(row, entry.run)
                 if self.current() is None or (current is not None and current.id == id_):
@@ -264,10 +308,10 @@ class RunList(QWidget):
         item.setSizeHint(QSize(0, height))  # as wide as the list
         return item
 
-    def _hear(self, job: Job, event: Event) -> None:
+    def _hear(self, job: Job, event: Event, only_news: bool) -> None:
         if isinstance(event, Ended) and job is self._job:
             self._job = None
-            if event.reason == "finished":
+            if event.reason == "finished" and not (only_news and self._shown == _facts(job.result)):
                 self.show_entries(job.result)
             if self._stale:
                 self.refresh()
@@ -275,3 +319,8 @@ class RunList(QWidget):
     def _enable(self) -> None:
         for button in (self.open_button, self.delete_button):
             button.setEnabled(self.current() is not None)
+
+
+def _facts(entries: tuple[Entry, ...]) -> object:
+    """What can be compared of them."""
+    return [(entry.run, str(entry.error), entry.holder) for entry in entries]

@@ -110,6 +110,14 @@ def engine(*arguments: str) -> list[dict[str, Any]]:
     return found
 
 
+def resident() -> float:
+    """MB of memory that this process holds."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    sys.exit("this measurement needs Linux, which tells how much memory a process holds")
+
+
 def in_window(module: str, display: dict[str, str], *arguments: Any) -> dict[str, Any]:
     """Run ``module --window arguments`` on that screen; the JSON of its last line."""
     done = subprocess.run(
@@ -129,15 +137,18 @@ def opened(folder: str, begin: Callable[[Any], None]) -> tuple[Any, Any]:
 
     `begin(window)` is called half a second after the window is ready to train.
     """
-    from PySide6.QtCore import QSettings, QTimer
+    from PySide6.QtCore import QSettings, Qt, QTimer
     from PySide6.QtWidgets import QApplication
 
+    from app.collecting import Collector
     from app.window import MainWindow
 
     application = QApplication([sys.argv[0]])
     settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
     window = MainWindow(settings, runs=Path(folder) / "runs")
     window.resize(1280, 800)
+    collector = Collector(window)  # as in the program
+    window.loader.ready.connect(collector.settle, Qt.ConnectionType.QueuedConnection)
     window.loader.ready.connect(lambda _playground: QTimer.singleShot(500, lambda: begin(window)))
     return application, window
 

@@ -147,6 +147,9 @@ def command_train(options: argparse.Namespace, output: Output) -> int:
     """Train, report while it goes on, measure on all held-out data at the end."""
     from engine.session import Playground
 
+    if options.copy and not options.resume:
+        raise PlaygroundError(N_("--copy goes with --continue: it names the run to copy"))
+
     playground = Playground(
         (model for _, model in all_models().values()), options.runs_dir, options.threads
     )
@@ -199,10 +202,11 @@ def resume(session: Any, options: argparse.Namespace) -> None:
             raise PlaygroundError(
                 N_("--{name} cannot be given with --continue: the run has its own", name=name)
             )
-    job = session.restore(options.resume)
-    job.wait()
-    if job.error is not None:
-        raise job.error
+    for ask in (lambda: session.restore(options.resume), *([session.branch] * options.copy)):
+        job = ask()
+        job.wait()
+        if job.error is not None:
+            raise job.error
     session.change(**live_only(session.model, options.set))
     over = session.step >= session.train.steps and session.seconds >= session.train.seconds
     if over and options.steps is None and options.seconds is None:
@@ -327,9 +331,9 @@ def source_of(
     (knobs,) = assign(assignments, model.watch)
     if seed is not None:
         (knobs,) = assign([f"seed={seed}"], knobs)
-    trained = load_trained(store, run, model)
+    run, trained = store.steadily(run, lambda now: (now, load_trained(store, now, model)))
     folder = snapshot_folder(store, run)
-    return Source(trained, run, knobs, run.step, folder, kept_steps(folder))
+    return Source(trained, run, knobs, run.step, folder, kept_steps(folder, run.step))
 
 
 def finished(work: Generator[Any, None, Any]) -> Any:
@@ -370,10 +374,14 @@ def command_download(options: argparse.Namespace, output: Output) -> int:
 
 def command_runs(options: argparse.Namespace, output: Output) -> int:
     """Print every saved run, newest first."""
-    for run, error in Store(options.runs_dir).survey():
+    store = Store(options.runs_dir)
+    for run, error in store.survey():
         if run is not None:
-            output.object(run=run.id, model=run.model, data=run.data, step=run.step)
-            output.line(f"{run.id}  step {run.step}  {run.title}, {run.data_title}")
+            holder = store.holder(run.id)
+            by = {"trained_by": holder.who, "since": holder.since} if holder else {}
+            output.object(run=run.id, model=run.model, data=run.data, step=run.step, **by)
+            words = f"  trained by {holder.who} since {holder.when}" if holder else ""
+            output.line(f"{run.id}  step {run.step}  {run.title}, {run.data_title}{words}")
         else:
             output.object(error=str(error))
             output.line(str(error))
@@ -408,6 +416,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--seconds", type=some_seconds, help="stop after so much pure training time")
     train.add_argument("--preset", help="settings that belong together; see `list`")
     train.add_argument("--continue", dest="resume", metavar="RUN", help="go on with a saved run")
+    train.add_argument(
+        "--copy", action="store_true", help="with --continue: leave that run, go on with a copy"
+    )
     train.add_argument("--threads", type=int, help="intra-op threads; default: all cores but one")
     sample = add("sample", command_sample)
     sample.add_argument("run", metavar="RUN", help="a run's name or folder")

@@ -26,10 +26,11 @@ import safetensors.torch
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from engine import knobs as knobs_
+from engine import wary
 from engine.data import catalogue
 from engine.events import Progress
 from engine.family import Model, Trained, View
-from engine.learner import TorchRandom, settings_of
+from engine.learner import TorchRandom, check_fits, load_weights, settings_of
 from engine.music import SOFTWARE, write_wav
 from engine.payloads import (
     Array,
@@ -46,7 +47,7 @@ from engine.payloads import (
     Tokens,
 )
 from engine.phrases import N_, PlaygroundError
-from engine.store import KINDS, Run, RunError
+from engine.store import Run, RunError, wrong_fields
 
 PICTURE = 1024  # points a side of a picture, about
 FRAME = 420  # of a frame of a film
@@ -347,17 +348,15 @@ def read_weights(path: Path, models: Iterable[Model]) -> Trained:
     Raises `PlaygroundError` where the file is none of ours, or damaged, or of no known model.
     """
     try:
+        wary.file_size(path)
         with safetensors.safe_open(path, framework="pt") as file:
             inside = file.metadata() or {}
-        run = _run_from(json.loads(inside["run"]))
-        data = catalogue.from_json(json.loads(inside["data"]))
+        run = _run_from(wary.parsed(inside["run"]))
+        data = catalogue.from_json(wary.parsed(inside["data"]))
     except FileNotFoundError:
         raise PlaygroundError(N_("there is no file {path}", path=str(path))) from None
     # Whatever a damaged or foreign file makes the readers raise, it is refused with its name.
-    except (
-        *(OSError, safetensors.SafetensorError, RecursionError, AttributeError, IndexError),
-        *(ValueError, KeyError, TypeError),
-    ) as error:
+    except Exception as error:
         raise _unreadable(path, error) from error
     known = {model.key: model for model in models}
     if run.model not in known:
@@ -372,9 +371,10 @@ def read_weights(path: Path, models: Iterable[Model]) -> Trained:
     model = known[run.model]
     net, train, seed = settings_of(run, model)
     try:
+        check_fits(model, net, data, path)
         with TorchRandom(seed):
             module = model.build(net, data)
-        safetensors.torch.load_model(module, path)
+        load_weights(module, path)
     except PlaygroundError:
         raise
     except Exception as error:  # data of another kind, say, which the model cannot be built for
@@ -385,10 +385,8 @@ def read_weights(path: Path, models: Iterable[Model]) -> Trained:
 
 def _run_from(raw: Mapping[str, Any]) -> Run:
     run = Run(**{name: raw[name] for name in Run.__dataclass_fields__ if name in raw})
-    for name, kind in KINDS.items():
-        value = getattr(run, name)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise TypeError(f"{name} is {value!r}")
+    for name in wrong_fields(run):
+        raise TypeError(f"{name} is {getattr(run, name)!r}")
     return run
 
 
@@ -406,8 +404,8 @@ def as_it_was(trained: Trained, snapshots: Path, step: int) -> Trained:
     """The model with the weights that were kept at `step`."""
     module = copy.deepcopy(trained.module)
     try:
-        safetensors.torch.load_model(module, snapshots / f"{step}.safetensors")
-    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        load_weights(module, snapshots / f"{step}.safetensors")
+    except (OSError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
         raise RunError(
             N_("step {step} was not kept: {error}", step=step, error=str(error))
         ) from error

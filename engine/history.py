@@ -6,7 +6,9 @@ neighbouring points merged into their mean, so a curve keeps its shape and only
 loses detail where it is oldest.
 """
 
+import io
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import wary
 from engine.phrases import N_, Phrase
 
 CAPACITY = 8192
+# What a template may have: names, and at most a short format. A width could fill the memory, and
+# a dot in a name lead into Python's own objects.
+_FILLED = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\w+(?:![rs])?(?::[,+]?(?:\.\d)?[a-z%]?)?\})*")
 
 
 class Mark(NamedTuple):
@@ -121,21 +127,27 @@ class History:
         with self._lock:
             arrays = {f"series/{name}": rows.filled() for name, rows in self._series.items()}
             marks = json.dumps([_as_list(mark) for mark in self._marks])
-        np.savez(path, allow_pickle=False, marks=np.array(marks), **arrays)
+        # In memory first: writing to a full disk, numpy hides the fault behind others.
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, marks=np.array(marks), **arrays)
+        path.write_bytes(content.getvalue())
 
     @staticmethod
     def load(path: Path) -> "History":
         """Read what `save` wrote. Else raises `ValueError`, `OSError` or `KeyError`."""
         history = History()
-        # Opened here, since numpy leaves a file open that turns out to be no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            for key in archive.files:
-                if key.startswith("series/"):
-                    rows = _Rows(archive[key].astype(np.float64).reshape(-1, 3))
-                    history._series[key.removeprefix("series/")] = rows
-            for step, template, values in json.loads(str(archive["marks"])):
-                text = N_(str(template), **values) if values else str(template)
-                history._marks.append(Mark(int(step), text))
+        archive = dict(wary.arrays(path))
+        for key, array in archive.items():
+            if key.startswith("series/"):
+                table = array.astype(np.float64).reshape(-1, 3)
+                if len(table) > CAPACITY:
+                    raise ValueError(f"{key} has more than {CAPACITY} points")
+                history._series[key.removeprefix("series/")] = _Rows(table)
+        for step, template, values in wary.parsed(str(archive["marks"])):
+            if values and not _FILLED.fullmatch(template):
+                raise ValueError(f"no mark reads {template!r:.80}")
+            text = N_(template, **values) if values else str(template)
+            history._marks.append(Mark(int(step), text))
         return history
 
 

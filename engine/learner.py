@@ -17,14 +17,19 @@ from typing import Any
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from engine import knobs
+from engine import knobs, nested, wary
+from engine.data.catalogue import KINDS_OF_DATA
 from engine.family import Model, TrainKnobs
 from engine.history import History
 from engine.phrases import N_, PlaygroundError
-from engine.store import Run, RunError, write_atomically
+from engine.store import MOST_COUNTED, Run, RunError, write_atomically
 
 MOST_SEED = 2**63 - 1
+MOST_HEADER = 64_000_000  # bytes that a file of weights may have besides
+OPTIMISER = "optimiser.safetensors"
+PICKLED = "optimiser.pt"  # what older versions wrote in its place
 FLOOR = 0.02  # of the learning rate, at the end of the plan and after it
 
 
@@ -88,6 +93,7 @@ class Learner:
         self.step = 0
         self.seconds = 0.0
         self.history = History()
+        self.complete = True  # False: loaded without its optimisers and random state
         self.random = TorchRandom(seed)
         self.draws = torch.Generator().manual_seed(seed)
         with self.random:
@@ -155,16 +161,25 @@ class Learner:
 
     @property
     def finite(self) -> bool:
-        """Whether all weights are numbers."""
+        """Whether weights, their average and what the optimisers remember are all numbers."""
+        moments = [
+            value
+            for stepping in self.optimisers.values()
+            for optimiser in stepping
+            for state in optimiser.state.values()
+            for value in state.values()
+            if isinstance(value, Tensor) and value.is_floating_point()
+        ]
         with torch.no_grad():
-            sums = torch.stack([tensor.sum() for tensor in self._own])
+            kept = (*self._own, *self._averaged, *moments)
+            sums = torch.stack([tensor.sum(dtype=torch.float64) for tensor in kept])
         return bool(torch.isfinite(sums).all())
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder`, which must be there."""
         safetensors.torch.save_model(self.module, str(folder / "weights.safetensors"))
         safetensors.torch.save_model(self.averaged, str(folder / "averaged.safetensors"))
-        torch.save(self._rest(), folder / "optimiser.pt")
+        nested.save(folder / OPTIMISER, self._rest())
         self.history.save(folder / "history.npz")
         state = {
             "step": self.step,
@@ -184,16 +199,21 @@ class Learner:
         }
 
     def load(self, folder: Path) -> None:
-        """Become what `save` wrote. Raises `PlaygroundError` where it does not fit."""
+        """Become what `save` wrote. Raises `PlaygroundError` where it does not fit.
+
+        What a version wrote that pickled its optimisers is loaded without them, and is then
+        not `complete`: no pickle is ever read.
+        """
         try:
-            state = json.loads((folder / "state.json").read_text("utf-8"))
+            state = wary.record(folder / "state.json")
             for module, name in ((self.module, "weights"), (self.averaged, "averaged")):
-                safetensors.torch.load_model(module, folder / f"{name}.safetensors")
-            rest = torch.load(folder / "optimiser.pt", weights_only=True)
-            self._take_rest(rest)
+                load_weights(module, folder / f"{name}.safetensors")
+            self.complete = (folder / OPTIMISER).exists() or not (folder / PICKLED).exists()
+            if self.complete:
+                self._take_rest(nested.load(folder / OPTIMISER))
             self.history = History.load(folder / "history.npz")
-            self.step = int(state["step"])
-            self.seconds = float(state["seconds"])
+            self.step = wary.whole(state["step"], 0, MOST_COUNTED)
+            self.seconds = wary.finite(state["seconds"])
             self.train = knobs.from_dict(type(self.train), state["train"])
         except PlaygroundError:
             raise
@@ -248,6 +268,59 @@ def checked_seed(seed: int) -> int:
             )
         )
     return seed
+
+
+def check_fits(model: Model, net: Any, data: Any, weights: Path) -> None:
+    """Raise unless the file `weights` can be of a model with these settings, for this data.
+
+    The network is built without memory for it, since the settings of a stranger may ask for
+    more than there is. Raises `ValueError`, or `OSError` where there is no such file.
+    """
+    if data.kind in KINDS_OF_DATA and data.kind != model.accepts:
+        raise ValueError(f"{model.key} learns from {model.accepts}, and its data is {data.kind}")
+    size = wary.file_size(weights)
+    try:
+        with torch.device("meta"), _Unfilled():
+            module = model.build(net, data)
+    except (RuntimeError, NotImplementedError):
+        return  # one that computes as it is built: none of those can be large
+    if (wanted := _bytes_of(module)) > size:
+        raise ValueError(
+            f"{weights.name} has {size:,} bytes, and a model with these settings {wanted:,}"
+        )
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves out what fills tensors that have no memory: torch would import its compiler for it."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """What torch calls in the place of its function `func`."""
+        kwargs = kwargs or {}
+        filled = args[0] if args else kwargs.get("tensor")
+        name = getattr(func, "__name__", "")
+        if name.endswith("_") and not name.endswith("__") and isinstance(filled, Tensor):
+            return filled
+        return func(*args, **kwargs)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Fill `module` from a file of safetensors. Raises `OSError`, `ValueError`, `RuntimeError` or
+    `SafetensorError` where that is none, or of another model, or not all numbers."""
+    size, most = wary.file_size(path), _bytes_of(module) + MOST_HEADER
+    if size > most:
+        raise ValueError(f"it has {size:,} bytes, and the model at most {most:,}")
+    safetensors.torch.load_model(module, path)
+    with torch.no_grad():
+        values = [each for each in module.state_dict().values() if each.is_floating_point()]
+        sums = torch.stack([each.sum(dtype=torch.float64) for each in values])
+    if not bool(torch.isfinite(sums).all()):
+        raise ValueError("some of its weights are no numbers")
+
+
+def _bytes_of(module: nn.Module) -> int:
+    """Of its weights; those that two names share count once."""
+    tensors = {id(each): each for each in module.state_dict(keep_vars=True).values()}
+    return sum(each.numel() * each.element_size() for each in tensors.values())
 
 
 def settings_of(run: Run, model: Model) -> tuple[Any, Any, int]:

@@ -12,7 +12,7 @@ from engine.worker import Job
 
 log = logging.getLogger(__name__)
 
-MOST_DEBT = 0.15  # seconds; at a share of 4 % it is paid off in four
+MOST_DEBT = 0.15  # seconds; at a share of 4 % it is paid off in four of training
 
 
 class Task(NamedTuple):
@@ -28,8 +28,9 @@ class Aside:
     """Decides when a training may look up from its work, and for what.
 
     Everything here is due at its own interval, and together it may cost a share
-    of the time that passes: what it costs is a debt that is paid off at that rate,
-    and while there is a debt nothing else is begun. What was never done is done at
+    of the time that is trained: what it costs is a debt that is paid off at that rate,
+    and while there is a debt nothing else is begun. (Were it the time that passes, pictures
+    would take most of the turns where many models train at once.) What was never done is done at
     once, and on the house, so that the first pictures, which show a model that knows
     nothing yet, do not hold up the next. The debt is bounded, or one slow picture
     would hold up all others for long.
@@ -39,14 +40,18 @@ class Aside:
         """due: what there is to do at the moment. share: of the time, in (0, 1]."""
         self._job, self._tasks, self._share = job, due, share
         self._debt = 0.0
-        self._paid = time.perf_counter()
+        self._paid: float | None = None  # up to how many seconds of training
         self._last: dict[str, float] = {}
 
-    def take_turn(self, step: int) -> Generator[None, None, None]:
-        """Do the most overdue thing, if anything is due and can be afforded."""
+    def take_turn(self, step: int, trained: float) -> Generator[None, None, None]:
+        """Do the most overdue thing, if anything is due and can be afforded.
+
+        trained: seconds of pure training so far.
+        """
         now = time.perf_counter()
-        self._debt = max(0.0, min(self._debt, MOST_DEBT) - self._share * (now - self._paid))
-        self._paid = now
+        since = 0.0 if self._paid is None else max(0.0, trained - self._paid)
+        self._debt = max(0.0, min(self._debt, MOST_DEBT) - self._share * since)
+        self._paid = trained
         first: tuple[float, Task] | None = None
         for task in self._tasks():
             last = self._last.get(task.key)

@@ -9,11 +9,14 @@ What is not a step (views, samples, held-out loss) may take a small share of the
 time at most (see `engine.pacing`), so that watching a training hardly slows it.
 """
 
+import contextlib
 import dataclasses
+import errno
 import json
 import logging
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -26,24 +29,29 @@ import torch
 
 from engine import export as export_
 from engine import knobs as knobs_
+from engine import wary
 from engine.data import catalogue
 from engine.events import Health, Progress, Said, Saved, Shown
 from engine.export import Export, as_it_was
 from engine.family import OTHER, Data, Model, Trained, View
 from engine.history import History
+from engine.holding import Hold
 from engine.learner import (
+    PICKLED,
     Learner,
     TorchRandom,
+    check_fits,
     checked_seed,
     estimate,
     is_finite,
+    load_weights,
     settings_of,
     stack,
 )
 from engine.pacing import Aside, Speed, Task
 from engine.payloads import Payload
-from engine.phrases import N_, PlaygroundError
-from engine.store import Run, RunError, Store, write_atomically
+from engine.phrases import N_, Phrase, PlaygroundError
+from engine.store import FORMAT, Run, RunError, Store, TakenError, write_atomically
 from engine.worker import Job, Worker
 
 log = logging.getLogger(__name__)
@@ -56,6 +64,7 @@ HELD_OUT_ELEMENTS = 4096
 SNAPSHOTS = 40
 ROLL_BACKS = 3
 STRANGERS = 12  # runs of others that are kept in memory for comparison
+MOST_LESSON = 256_000_000  # bytes
 LESSON = "lesson.safetensors"  # in a run's folder: what `Model.teach` gave
 HELD_OUT = "held-out"
 DRAWN, LIVE = "sample", "live"  # what `Shown.view` says of samples
@@ -141,7 +150,8 @@ class Playground:
                 mark, kept = f"{run.id}/{run.checkpoint}", self._strangers.get(run.id)
                 if kept is None or kept[0] != mark:
                     try:
-                        kept = mark, load_trained(self.store, run, self.models[key])
+                        load = partial(load_trained, self.store, model=self.models[key])
+                        kept = mark, self.store.steadily(run, load)
                     except PlaygroundError as error:
                         log.warning("%s", error)
                         continue
@@ -156,7 +166,7 @@ def _as_of_now(name: str) -> tuple[str, int, int]:
     """A data set's name; of an own file also when it changed last, and its size."""
     try:
         found = Path(catalogue.split_name(name)[0]).stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return name, 0, 0
     return name, found.st_mtime_ns, found.st_size
 
@@ -184,11 +194,16 @@ def load_trained(store: Store, run: Run, model: Model) -> Trained:
     folder = store.checkpoint_path(run)
     data = load_stub(store, run)
     net, train, seed = settings_of(run, model)
-    with TorchRandom(seed):
-        module = model.build(net, data)
+    weights = folder / "averaged.safetensors"
     try:
-        safetensors.torch.load_model(module, folder / "averaged.safetensors")
-    except (OSError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+        check_fits(model, net, data, weights)
+        with TorchRandom(seed):
+            module = model.build(net, data)
+        load_weights(module, weights)
+    except PlaygroundError:
+        raise
+    # Whatever a damaged or foreign file makes the readers raise, it is refused with its name.
+    except Exception as error:
         raise RunError(
             N_("the weights of the run {run} cannot be read: {error}", run=run.id, error=str(error))
         ) from error
@@ -200,8 +215,9 @@ def load_stub(store: Store, run: Run) -> Data:
     """What the run folder itself keeps of its data: enough to build the model and to sample."""
     path = store.path(run.id) / "data.json"
     try:
-        return catalogue.from_json(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return catalogue.from_json(wary.record(path))
+    # Whatever a damaged or foreign file makes the readers raise, it is refused with its name.
+    except Exception as error:
         raise RunError(
             N_("the run {run} is damaged: data.json: {error}", run=run.id, error=str(error))
         ) from error
@@ -233,6 +249,10 @@ class Session:
         self._empty = History()
         self._snapshots: tuple[int, ...] = ()
         self._health: tuple[str, ...] = ()
+        self._lesson: Mapping[str, Any] = {}  # what a teacher added to the data
+        self._hold: Hold | None = None  # on the run, while it is trained
+        self._begun = False  # whether the run has a folder
+        self._unsaved = False  # whether the newest save failed
 
     # --- what is so
 
@@ -330,7 +350,7 @@ class Session:
         if training is not None and not (training.ended or training.stopping):
             return training
         title = N_("Training {model}", model=str(self.model.title))
-        self._training = self._in_turn(lambda job: self._train(job, steps, seconds), title)
+        self._training = self._in_turn(lambda job: self._train_alone(job, steps, seconds), title)
         return self._training
 
     def pause(self) -> None:
@@ -348,6 +368,14 @@ class Session:
         """Open a saved run, ready to go on. The job fails where it cannot be read."""
         self.pause()
         return self._in_turn(lambda job: self._restore(job, run), N_("Opening"))
+
+    def branch(self) -> Job:
+        """Make the model a run of its own, beside the one that it was opened from.
+
+        The way to go on with a run that another program trains.
+        """
+        self.pause()
+        return self._in_turn(self._branch, N_("Copying the run"))
 
     def sample(self, sample: Any, keep: tuple[int, ...] = ()) -> Job:
         """Draw a sample, shown as it grows. `keep`: see `Model.sampler`."""
@@ -482,23 +510,48 @@ class Session:
                     here=self.model.key,
                 )
             )
-        stub = load_stub(store, run)
-        folder = store.checkpoint_path(run)
-        net, train, seed = settings_of(run, self.model)
         yield
-        learner = Learner(self.model, stub, net, train, seed)
-        learner.load(folder)
+        learner, run = store.steadily(run, self._loaded)
         self.learner, self.run, self.data = learner, run, None
-        self.net, self.train, self.seed = net, learner.train, seed
+        self.net, self.train, self.seed = learner.net, learner.train, learner.seed
+        self._begun, self._unsaved, self._lesson = True, False, {}
         self.data_name = run.data
         self.drawn = self.live = None
-        self._snapshots = kept_steps(snapshot_folder(store, run))
+        self._snapshots = kept_steps(snapshot_folder(store, run), run.step)
         self._look_after(job)
         try:
             yield from self._ready(job)
+            self._check_complete()
         except PlaygroundError as error:
             # Without its data it cannot train on; all else works.
             job.tell(Said(error.phrase))
+        if (holder := store.holder(run.id)) is not None:
+            phrase = N_(
+                "the run {run} is in training elsewhere, by {who}, since {when}: it can be looked "
+                "at, sampled and exported here, as it was at step {step}",
+                who=holder.who,
+                run=run.id,
+                when=holder.when,
+                step=run.step,
+            )
+            job.tell(Said(phrase, grave=True))
+
+    def _loaded(self, run: Run) -> tuple[Learner, Run]:
+        store = self.playground.store
+        net, train, seed = settings_of(run, self.model)
+        folder = store.checkpoint_path(run)
+        stub = load_stub(store, run)
+        try:
+            check_fits(self.model, net, stub, folder / "weights.safetensors")
+            learner = Learner(self.model, stub, net, train, seed)
+        except PlaygroundError:
+            raise
+        except Exception as error:  # data that the model cannot be built for
+            raise RunError(
+                N_("the run {run} cannot be opened: {error}", run=run.id, error=str(error))
+            ) from error
+        learner.load(folder)
+        return learner, run
 
     def _ready(self, job: Job) -> Generator[None, None, Learner]:
         """A learner with its data at hand: the present one, or a new one."""
@@ -526,10 +579,8 @@ class Session:
             lesson = yield from self._teach(job, data)
             learned = data.lesson(lesson) if lesson else data  # type: ignore[attr-defined]
             self.learner = Learner(self.model, learned, self.net, self.train, self.seed)
-            self._plain = data
-            # No turn for others before the run's folder is there: they would choose the same name.
+            self._plain, self._lesson = data, lesson
             self._new_run(self.learner)
-            self._keep_lesson(job, lesson)
         return self.learner
 
     def _teach(self, job: Job, data: Data) -> Generator[None, None, Mapping[str, Any]]:
@@ -547,37 +598,14 @@ class Session:
                 job.tell(progress)
             yield
 
-    def _keep_lesson(self, job: Job, lesson: Mapping[str, Any]) -> None:
-        """Write it into the run's folder: going on must not depend on the teacher."""
-        if self.model.teach is None:
-            return
-        assert self.run is not None
-        store = self.playground.store
-        path = store.path(self.run.id) / LESSON
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, safetensors.numpy.save(dict(lesson)))
-        except OSError as error:
-            log.warning("no lesson was kept: %s", error)
-            job.tell(
-                Said(
-                    N_(
-                        "could not save what the teacher wrote to {folder}: {error}; training goes "
-                        "on, but this run cannot be continued later",
-                        folder=str(store.folder),
-                        error=str(error),
-                    ),
-                    grave=True,
-                )
-            )
-
     def _with_lesson(self, data: Data) -> Data:
         """`data` as the run that is open learned from it."""
         if self.model.teach is None or self.run is None:
             return data
         path = self.playground.store.path(self.run.id) / LESSON
         try:
-            lesson = safetensors.numpy.load(path.read_bytes())
+            lesson = safetensors.numpy.load(wary.content(path, MOST_LESSON))
+            taught: Data = data.lesson(lesson)  # type: ignore[attr-defined]
         except FileNotFoundError:
             raise RunError(
                 N_(
@@ -595,7 +623,8 @@ class Session:
                     error=str(error),
                 )
             ) from error
-        return data.lesson(lesson)  # type: ignore[attr-defined, no-any-return]
+        self._lesson = lesson
+        return taught
 
     def _new_run(self, learner: Learner) -> None:
         store, data = self.playground.store, learner.data
@@ -612,9 +641,113 @@ class Session:
             created=time.time(),
             sha256=data.sha256,
         )
+        self._begun = self._unsaved = False
+        try:
+            self._begin()
+        except OSError as error:  # tried again at each save, where it is told
+            log.warning("no folder for a new run: %s", error)
 
-    def _train(self, job: Job, steps: int | None, seconds: float | None) -> Work:
+    def _begin(self) -> None:
+        """Have a folder for the run. Raises `OSError`."""
+        assert self.run is not None
+        id_ = self.playground.store.begin(self.run.model, self.run.data_title)
+        self.run = dataclasses.replace(self.run, id=id_, checkpoint="")
+        self._begun = True
+
+    def _branch(self, job: Job) -> Work:
+        learner = self._need_learner()
+        self._check_complete()
+        yield
+        try:
+            self._go_apart()
+            self._save(job, learner)
+        except OSError as error:
+            raise PlaygroundError(
+                N_(
+                    "could not save to {folder}: {error}",
+                    folder=str(self.playground.store.folder),
+                    error=str(error),
+                )
+            ) from error
+        finally:
+            self._let_go()
+
+    def _go_apart(self) -> None:
+        """From now on the model is a run of its own, with what was kept of earlier steps."""
+        assert self.run is not None
+        self._let_go()
+        before, kept = self._snapshot_folder(), []
+        self.run = dataclasses.replace(self.run, created=time.time())
+        self._begin()
+        folder = self._snapshot_folder()
+        for step in self._snapshots:
+            name = f"{step}.safetensors"
+            try:
+                folder.mkdir(exist_ok=True)
+                shutil.copyfile(before / name, folder / name)
+                kept.append(step)
+            except OSError as error:
+                log.warning("the snapshot at step %d is not copied: %s", step, error)
+                with contextlib.suppress(OSError):
+                    (folder / name).unlink(missing_ok=True)
+        self._snapshots = tuple(kept)
+
+    def _check_complete(self) -> None:
+        if self.learner is not None and not self.learner.complete and self.run is not None:
+            raise RunError(
+                N_(
+                    "the run {run} was saved by an older version, with a file that is not read any "
+                    "more ({file}, since a pickle can run code): it can be looked at, sampled and "
+                    "exported; to train on, reset",
+                    run=self.run.id,
+                    file=PICKLED,
+                )
+            )
+
+    def _train_alone(self, job: Job, steps: int | None, seconds: float | None) -> Work:
+        """Train, and hold the run meanwhile, so that no other program writes into it."""
         learner = yield from self._ready(job)
+        self._check_complete()
+        self._take_hold()
+        try:
+            return (yield from self._train(job, learner, steps, seconds))
+        finally:
+            self._let_go()
+
+    def _take_hold(self) -> None:
+        """Hold the run. Raises `TakenError` where another program trains it, or has done so."""
+        assert self.run is not None
+        store, run = self.playground.store, self.run
+        try:
+            self._hold = store.hold(run.id) if self._begun else None
+        except OSError as error:  # tried again at each save
+            log.warning("the run %s cannot be held: %s", run.id, error)
+        now = self._on_disk()
+        if now is not None and now.checkpoint != run.checkpoint:
+            self._let_go()
+            raise TakenError(
+                N_(
+                    "another program has trained the run {run} on to step {step}: open it again "
+                    "to go on from there, or train a copy of what is open here",
+                    run=run.id,
+                    step=now.step,
+                )
+            )
+
+    def _let_go(self) -> None:
+        if self._hold is not None:
+            self._hold.release()
+            self._hold = None
+
+    def _on_disk(self) -> Run | None:
+        """What is saved of the run, by whomever."""
+        assert self.run is not None
+        try:
+            return self.playground.store.read(self.run.id)
+        except RunError:
+            return None
+
+    def _train(self, job: Job, learner: Learner, steps: int | None, seconds: float | None) -> Work:
         plan = learner.train
         if steps is None and seconds is None:
             steps = plan.steps if learner.step < plan.steps else None
@@ -633,7 +766,8 @@ class Session:
                     seconds is not None and learner.seconds >= seconds
                 )
                 now = time.perf_counter()
-                if pending and (reached or now - flushed >= FLUSH_SECONDS):
+                due = now - saved >= AUTOSAVE_SECONDS and learner.step > good["step"]
+                if pending and (reached or due or now - flushed >= FLUSH_SECONDS):
                     metrics = stack(pending)
                     pending, flushed = [], now
                     if not is_finite(metrics):
@@ -643,9 +777,14 @@ class Session:
                     learner.history.add(learner.step, learner.seconds, metrics)
                     speed.update(learner.step, learner.seconds)
                     job.tell(self._progress(learner, begun, steps, seconds, speed.value))
+                # A weight that no batch needs, or a moment, may be no number and no loss tells.
+                if (reached or due) and not learner.finite:
+                    in_a_row += 1
+                    self._roll_back(job, learner, good, in_a_row)
+                    continue
                 if reached:
                     return learner.step
-                if now - saved >= AUTOSAVE_SECONDS and learner.finite:
+                if due:
                     good, in_a_row = learner.remember(), 0
                     self._save(job, learner)
                     saved = time.perf_counter()
@@ -653,13 +792,15 @@ class Session:
                     pending.append(learner.advance())
                 if learner.step in SNAPSHOT_STEPS:
                     self._keep_snapshot(learner)
-                yield from aside.take_turn(learner.step)
+                yield from aside.take_turn(learner.step, learner.seconds)
                 yield
         finally:
-            if pending and is_finite(metrics := stack(pending)):
+            metrics = stack(pending) if pending else {}
+            if not (is_finite(metrics) and learner.finite):
+                self._roll_back(job, learner, good, 1)
+            elif metrics:
                 learner.history.add(learner.step, learner.seconds, metrics)
-            if learner.finite:
-                self._save(job, learner)
+            self._save(job, learner)
             self._look_after(job)
 
     def _look_after(self, job: Job) -> None:
@@ -730,40 +871,90 @@ class Session:
 
     def _save(self, job: Job, learner: Learner) -> None:
         """Write a checkpoint. A disk that does not take it is told, and training goes on."""
-        assert self.run is not None
         store = self.playground.store
-        run = dataclasses.replace(
-            self.run,
-            step=learner.step,
-            seconds=learner.seconds,
-            metrics={k: v for k, v in learner.history.last().items() if math.isfinite(v)},
-            train=knobs_.as_dict(learner.train),
-            checkpoint=f"{learner.step:09d}-{time.time_ns() % 10**9:09d}",
-            saved=time.time(),
-        )
         try:
-            data = store.path(run.id) / "data.json"
-            if not data.exists():
-                data.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(data, json.dumps(catalogue.to_json(learner.data)).encode())
+            news = self._make_place(job, learner)
+            assert self.run is not None
+            run = dataclasses.replace(
+                self.run,
+                step=learner.step,
+                seconds=learner.seconds,
+                metrics={k: v for k, v in learner.history.last().items() if math.isfinite(v)},
+                train=knobs_.as_dict(learner.train),
+                checkpoint=f"{learner.step:09d}-{time.time_ns() % 10**9:09d}",
+                saved=time.time(),
+                format=FORMAT,
+            )
             with store.checkpoint(run) as place:
                 learner.save(place)
-        except (OSError, safetensors.SafetensorError, RuntimeError) as error:
-            log.warning("saving failed: %s", error)
-            job.tell(
-                Said(
-                    N_(
-                        "could not save to {folder}: {error}; training goes on, and saving is "
-                        "tried again",
-                        folder=str(store.folder),
-                        error=str(error),
-                    ),
-                    grave=True,
+        except (OSError, safetensors.SafetensorError, RuntimeError, TakenError) as error:
+            log.log(logging.DEBUG if self._unsaved else logging.WARNING, "saving failed: %s", error)
+            if not self._unsaved:
+                phrase = N_(
+                    "could not save to {folder}: {error}; training goes on, and saving is "
+                    "tried again",
+                    folder=str(store.folder),
+                    error=str(error),
                 )
-            )
+                job.tell(Said(phrase, grave=True))
+            self._unsaved = True
             return
-        self.run = run
+        if self._unsaved:
+            job.tell(Said(N_("saved again, to {folder}", folder=str(store.folder))))
+        if news is not None:
+            job.tell(Said(news, grave=True))
+        self.run, self._unsaved = run, False
         job.tell(Saved(run.id, learner.step))
+
+    def _make_place(self, job: Job, learner: Learner) -> Phrase | None:
+        """See that the run has a folder that no other program writes into, and what goes beside
+        a checkpoint. Gives what is to be told once it is saved; raises `OSError`.
+        """
+        assert self.run is not None
+        store, news = self.playground.store, None
+        if not self._begun:
+            self._begin()
+        elif not store.folder.is_dir():  # a drive that was removed: never made anew
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(store.folder))
+        now, run = self._on_disk(), self.run
+        taken = now is not None and now.checkpoint != run.checkpoint
+        # Where no lock can be made, what is on disk still tells whether another has saved there.
+        with contextlib.suppress(OSError):
+            try:
+                if self._hold is None and not taken:
+                    self._hold = store.hold(run.id)
+            except TakenError:
+                taken = True
+        if taken:
+            self._go_apart()
+            with contextlib.suppress(OSError):
+                self._hold = store.hold(self.run.id)
+            phrase = N_(
+                "another program trains the run {run} too: this training is saved as {copy}",
+                run=run.id,
+                copy=self.run.id,
+            )
+            job.tell(Said(phrase, grave=True))
+        elif run.checkpoint and not (store.path(run.id) / "run.json").exists():
+            self._snapshots = ()
+            news = N_(
+                "the run {run} was deleted by another program: as it is trained here, it is "
+                "saved anew",
+                run=run.id,
+            )
+        self._write_beside(store.path(self.run.id), learner)
+        return news
+
+    def _write_beside(self, folder: Path, learner: Learner) -> None:
+        """What never changes: the data as far as sampling needs them, and a teacher's part,
+        since going on must not depend on the teacher.
+        """
+        folder.mkdir(exist_ok=True)
+        if not (folder / "data.json").exists():
+            stub = json.dumps(catalogue.to_json(learner.data))
+            write_atomically(folder / "data.json", stub.encode())
+        if self.model.teach is not None and not (folder / LESSON).exists():
+            write_atomically(folder / LESSON, safetensors.numpy.save(dict(self._lesson)))
 
     def _snapshot_folder(self) -> Path:
         assert self.run is not None
@@ -771,16 +962,19 @@ class Session:
 
     def _keep_snapshot(self, learner: Learner) -> None:
         assert self.run is not None
-        if learner.step in self._snapshots or len(self._snapshots) >= SNAPSHOTS:
+        full = len(self._snapshots) >= SNAPSHOTS
+        if learner.step in self._snapshots or full or not self._begun:
             return
         folder = self._snapshot_folder()
+        part = folder / f"{learner.step}.part"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            part = folder / f"{learner.step}.part"
+            folder.mkdir(exist_ok=True)
             safetensors.torch.save_model(learner.averaged, str(part))
             part.replace(folder / f"{learner.step}.safetensors")
         except (OSError, safetensors.SafetensorError) as error:
             log.warning("no snapshot at step %d: %s", learner.step, error)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
             return
         self._snapshots = tuple(sorted((*self._snapshots, learner.step)))
 
@@ -859,10 +1053,13 @@ def snapshot_folder(store: Store, run: Run) -> Path:
     return store.path(run.id) / "snapshots"
 
 
-def kept_steps(folder: Path) -> tuple[int, ...]:
-    """The steps whose weights are in `folder`."""
-    files = folder.glob("*.safetensors")
-    return tuple(sorted(int(path.stem) for path in files if path.stem.isdigit()))
+def kept_steps(folder: Path, most: int) -> tuple[int, ...]:
+    """The steps up to `most` whose weights are in `folder`.
+
+    Later ones are of a training that was undone, or killed before it was saved.
+    """
+    steps = (int(path.stem) for path in folder.glob("*.safetensors") if path.stem.isdecimal())
+    return tuple(sorted(step for step in steps if step <= most))
 
 
 def _in_words(value: Any) -> str:

@@ -203,7 +203,7 @@ class TableModel(QAbstractTableModel):
         cell, text = self.cell(index), self.text(index)
         remarks = []
         if cell.tone:
-            remarks.append(_("right") if cell.tone == "good" else _("wrong"))
+            remarks.append(_("correct") if cell.tone == "good" else _("wrong"))
         if cell.marked:
             parts = ", ".join(text[first:end] for first, end in cell.marked)
             remarks.append(_("differs: {parts}").format(parts=parts))

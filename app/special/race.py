@@ -616,7 +616,7 @@ def passes(count: int) -> str:
 
 def verdict(right: bool) -> str:
     """In a word."""
-    return _("right") if right else _("wrong")
+    return _("correct") if right else _("wrong")
 
 
 class RaceWidget(PayloadWidget[Race]):

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import gzip
 import itertools
+import os
 import random
 import re
 import sys
@@ -23,7 +24,7 @@ from typing import Any, NoReturn, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import music
+from engine import music, wary
 from engine.data import (
     bundled,
     cache,
@@ -53,6 +54,15 @@ Data: TypeAlias = TextData | ImageData | PointData | SoundData | PairData
 Loading: TypeAlias = Generator[Progress, None, Data]
 Documents: TypeAlias = Iterator[str | None]
 """The documents of a collection, and ``None`` at safe points in between."""
+
+KINDS_OF_DATA: Mapping[str, Callable[[Mapping[str, Any]], Data]] = {
+    "text": TextData.from_json,
+    "images": ImageData.from_json,
+    "points": PointData.from_json,
+    "sound": SoundData.from_json,
+    "pairs": PairData.from_json,
+}
+"""What is made of the record of a data set, by its kind."""
 
 KINDS: tuple[Tokenisation, ...] = ("auto", "char", "byte", "bpe")
 FORMS = folder.FORMS
@@ -197,9 +207,9 @@ def kind_of(path: Path | str) -> str:
 
     "picture" is a single picture, which is no data set; "" is nothing that can be used.
     """
-    path = Path(path).expanduser()
+    path = wary.place(path)
     suffix = path.suffix.lower()
-    if path.is_dir():
+    if os.path.isdir(path):
         return "images"
     if suffix in pair_files.SUFFIXES:
         return "points" if pair_files.is_of_numbers(path) else "pairs"
@@ -212,6 +222,7 @@ def kind_of(path: Path | str) -> str:
     if suffix in (".txt", ".md"):
         return "text"
     try:
+        wary.file_size(path)
         with path.open("rb") as file:
             head = file.read(_SNIFFED_BYTES)
     except OSError:
@@ -232,7 +243,7 @@ def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> L
     """
     bare, option = split_name(name)
     key, colon, word = bare.partition(":")
-    path = Path(bare).expanduser()
+    path = wary.place(bare)
     data: Data
     if key == LETTERS and colon:
         data = yield from _letters(word)
@@ -243,7 +254,7 @@ def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> L
         if option in (*FORMS, *RATES, PAIRS) or entry.kind != "text":
             _refuse_option(bare, option)
         data = yield from entry.load(word if entry.choices else option)
-    elif bare and path.is_dir():
+    elif bare and os.path.isdir(path):
         if option in (*KINDS[1:], *RATES, PAIRS):
             _refuse_option(bare, option)
         data = yield from folder.open_folder(path, option)
@@ -258,10 +269,10 @@ def load(name: str, vocabulary: int = VOCABULARY, shortest: int = SHORTEST) -> L
     elif kind_of(path) == "points":
         _refuse_option(bare, option)
         data = yield from points.open_points(path)
-    elif path.suffix.lower() in images.SUFFIXES and path.is_file():
+    elif path.suffix.lower() in images.SUFFIXES and os.path.lexists(path):
         data = yield from folder.open_folder(path, option)  # which says what to do instead
     else:
-        if not (path.name != bare or path.suffix or path.is_file()):
+        if not bare or not (path.name != bare or path.suffix or os.path.isfile(path)):
             find(bare)
         if option in (*FORMS, *RATES):
             _refuse_option(bare, option)
@@ -305,16 +316,9 @@ def to_json(data: Data) -> dict[str, Any]:
 
 def from_json(values: Mapping[str, Any]) -> Data:
     """What `to_json` wrote; raises `ValueError`, `TypeError` or `KeyError` where damaged."""
-    kinds: dict[str, Callable[[Mapping[str, Any]], Data]] = {
-        "text": TextData.from_json,
-        "images": ImageData.from_json,
-        "points": PointData.from_json,
-        "sound": SoundData.from_json,
-        "pairs": PairData.from_json,
-    }
-    if values["kind"] not in kinds:
-        raise ValueError(f"there is no data of the kind {values['kind']!r}")
-    return kinds[values["kind"]](values)
+    if values["kind"] not in KINDS_OF_DATA:
+        raise ValueError(f"there is no data of the kind {values['kind']!r:.80}")
+    return KINDS_OF_DATA[values["kind"]](values)
 
 
 # --- a collection of documents becomes a text

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import wary
 from engine.data import cache, images
 from engine.data.images import FORMATS, ImageData, Labels, PictureError, Pixels, decoded
 from engine.events import Progress
@@ -77,7 +78,7 @@ def open_folder(path: Path | str, form: str = "auto", most: int = MOST) -> Loadi
     Sub-folders are read too. Where pictures lie in two or more of them, or all in one, each
     is a class, up to 200 classes. Raises `PlaygroundError` for fewer than two pictures.
     """
-    path = Path(path).expanduser().absolute()
+    path = wary.place(path)
     if form not in (*FORMS, "auto"):
         raise PlaygroundError(
             N_(
@@ -128,7 +129,7 @@ def open_folder(path: Path | str, form: str = "auto", most: int = MOST) -> Loadi
 
 def _listed(path: Path, begun: float) -> Generator[Progress, None, list[_File]]:
     """All files below `path`, by name; not the hidden ones."""
-    if path.is_file():
+    if os.path.isfile(path):
         raise PlaygroundError(
             N_(
                 "{path} is a single picture, and that is no data set: choose a folder with "
@@ -147,7 +148,7 @@ def _listed(path: Path, begun: float) -> Generator[Progress, None, list[_File]]:
                         continue
                     if each.is_dir(follow_symlinks=False):
                         waiting.append(Path(each.path))
-                    elif each.is_file():
+                    elif os.path.isfile(each.path):  # no pipe, no link that leads nowhere
                         at = each.stat()
                         name = Path(each.path).relative_to(path).as_posix()
                         files.append(_File(Path(each.path), name, at.st_size, at.st_mtime_ns))

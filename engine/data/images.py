@@ -6,6 +6,7 @@ a part of its own for that; which tenth, is drawn once with a fixed seed.
 
 import base64
 import binascii
+import contextlib
 import io
 import os
 import struct
@@ -18,8 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
-from engine import payloads
+from engine import payloads, wary
 from engine.phrases import N_, Phrase, PlaygroundError
 
 Pixels = NDArray[np.uint8]
@@ -31,13 +33,19 @@ FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "TGA
 _ENDINGS = "png jpg jpeg jfif webp avif gif bmp tif tiff jp2 tga ppm pgm pbm ico"
 SUFFIXES = frozenset(f".{each}" for each in _ENDINGS.split())
 MOST_PIXELS = 150_000_000
-"""A larger picture is refused: it would take more than 600 MB while it is decoded."""
+"""A larger picture is refused, also where a part of it would do."""
+MOST_DECODED = 50_000_000
+"""What is decoded as a whole, and not at a fraction of its size or row by row as JPEG can be, is
+refused from here on: it would take up to 16 bytes a point, and seconds."""
+MOST_SIDE = 1024  # of a picture that is learned from
+MOST_CLASSES = 10_000
 
 _PREVIEW = 60
 _SEED = 20_260_501
 _STRIP = 8  # rows of the small picture
 _SHOWN = 3  # skipped files that are named
 _NEARLY_BLACK = 32
+_ICON, _PNG = b"\0\0\1\0", b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -157,8 +165,9 @@ class ImageData:
 
         Raises `ValueError`, `TypeError` or `KeyError` where that is damaged.
         """
-        height, width, channels = (int(each) for each in values["shape"])
-        if min(height, width) < 1 or channels not in (1, 3):
+        wary.texts(values, "key", "title", "credit", "sha256")
+        height, width, channels = (wary.whole(each, 1, MOST_SIDE) for each in values["shape"])
+        if channels not in (1, 3):
             raise ValueError(f"pictures cannot have the shape {values['shape']}")
         train, held_out = values["counts"]
         none = np.empty((0, height, width, channels), np.uint8)
@@ -170,7 +179,7 @@ class ImageData:
             held_out=none,
             train_labels=labels,
             held_out_labels=labels,
-            classes=tuple(values["classes"]),
+            classes=named_classes(values),
             counts=(int(train), int(held_out)),
             tally=tuple(values.get("tally", ())),
             credit=values["credit"],
@@ -226,6 +235,14 @@ def parted(
         tally=tuple(np.bincount(labels, minlength=len(classes)).tolist()) if classes else (),
         **more,
     )
+
+
+def named_classes(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The classes that a record has; raises `ValueError` where they are no names, or too many."""
+    classes = tuple(values["classes"])
+    if len(classes) > MOST_CLASSES or not all(isinstance(each, str) for each in classes):
+        raise ValueError(f"the classes are no names, or more than {MOST_CLASSES:,}")
+    return classes
 
 
 def classes_fact(classes: Sequence[str], tally: Sequence[int]) -> tuple[tuple[str, str], ...]:
@@ -323,22 +340,18 @@ def decoded(source: Path | io.BytesIO, shape: tuple[int, int, int]) -> Pixels:
     """The picture in `source` as (height, width, channels) of `shape`; see `picture_of`.
 
     A large JPEG is decoded at a fraction of its size; of others the whole is in memory
-    for a moment, hence `MOST_PIXELS`. Raises `PictureError`.
+    for a moment, hence `MOST_DECODED`. Raises `PictureError`.
     """
     height, width, channels = shape
     _let_us_check_sizes()
     formats = tuple(each for each in FORMATS if each in Image.OPEN)
     try:
+        _check_kind(source)
         with Image.open(source, formats=formats) as image:
+            if not isinstance(image, JpegImageFile) or "progressive" in image.info:
+                _check_size(image.size, MOST_DECODED)
             image.draft(None, (2 * width, 2 * height))  # only a JPEG heeds it
-            if image.width * image.height > MOST_PIXELS:
-                raise PictureError(
-                    N_(
-                        "has {pixels:,} million pixels, and at most {most} million are accepted",
-                        pixels=image.width * image.height // 1_000_000,
-                        most=MOST_PIXELS // 1_000_000,
-                    )
-                )
+            _check_size(image.size, MOST_PIXELS)
             turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
             small = _small(image, 4 * max(height, width))
         if turn is not None:
@@ -354,6 +367,48 @@ def decoded(source: Path | io.BytesIO, shape: tuple[int, int, int]) -> Pixels:
     except (*_DAMAGE, *_MORE_DAMAGE) as error:
         raise PictureError(N_("is damaged or breaks off")) from error
     return np.asarray(fitted, np.uint8).reshape(height, width, channels).copy()
+
+
+def _check_kind(source: Path | io.BytesIO) -> None:
+    """Raise `PictureError` for what to open would wait for ever, or decode before it can be asked.
+
+    An icon may have a PNG inside that is larger than it says, and Pillow reads it at once.
+    """
+    if isinstance(source, Path):
+        try:
+            wary.file_size(source)
+        except (FileNotFoundError, PermissionError):
+            raise
+        except OSError as error:
+            raise PictureError(
+                N_("cannot be read ({error})", error=error.strerror or str(error))
+            ) from error
+    opened = source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source)
+    with opened as file:
+        start = file.tell()
+        head = file.read(6)
+        if head[:4] == _ICON:
+            entries = file.read(16 * struct.unpack("<4xH", head)[0])
+            for (place,) in struct.iter_unpack("<12xI", entries):
+                file.seek(start + place)
+                inside = file.read(24)
+                if inside.startswith(_PNG):
+                    _check_size(struct.unpack(">16xII", inside), MOST_DECODED)
+                else:
+                    _check_size(struct.unpack("<4xII", inside[:12]), MOST_DECODED)
+        file.seek(start)
+
+
+def _check_size(size: tuple[int, ...], most: int) -> None:
+    pixels, most = size[0] * size[1], min(most, MOST_PIXELS)
+    if pixels > most:
+        raise PictureError(
+            N_(
+                "has {pixels:,} million pixels, and at most {most} million are accepted",
+                pixels=pixels // 1_000_000,
+                most=most // 1_000_000,
+            )
+        )
 
 
 def _let_us_check_sizes() -> None:

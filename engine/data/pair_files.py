@@ -3,12 +3,14 @@
 import csv
 import hashlib
 import io
+import itertools
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from engine import wary
 from engine.data.pairs import PairData, paired
 from engine.data.text import decoded
 from engine.events import Progress
@@ -23,6 +25,8 @@ MOST = 200_000
 HELD_OUT = 0.1
 
 _MOST_BYTES = 50_000_000
+_MOST_ROWS = 2_000_000
+_LONGEST_LINE = 1_000_000
 _SNIFFED_BYTES = 4096
 _SNIFFED_ROWS = 20
 _SEED = 20_261_124
@@ -32,8 +36,12 @@ _HEADERS = frozenset(_TITLES.split())
 
 
 def is_of_numbers(path: Path | str) -> bool:
-    """Whether the table at `path` begins with rows of numbers, as one of points does."""
+    """Whether the table at `path` begins with rows of numbers, as one of points does.
+
+    An empty one is one of points: who wants pairs says so by where it is opened.
+    """
     try:
+        wary.file_size(Path(path))
         with Path(path).open("rb") as file:
             head = file.read(_SNIFFED_BYTES).decode("utf-8-sig", errors="replace")
     except OSError:
@@ -42,7 +50,7 @@ def is_of_numbers(path: Path | str) -> bool:
     lines = head.splitlines()[1 : _SNIFFED_ROWS + 1]
     fields = [line.replace(";", ",").replace("\t", ",").split(",")[:2] for line in lines[:-1]]
     rows = [row for row in (fields or [head.split(",")[:2]]) if any(each.strip() for each in row)]
-    return bool(rows) and all(_is_number(each) for row in rows for each in row)
+    return all(_is_number(each) for row in rows for each in row)
 
 
 def _is_number(text: str) -> bool:
@@ -62,34 +70,42 @@ def open_pairs(path: Path | str) -> Loading:
     than 96 characters in one, are left out and counted. Raises `PlaygroundError` that names what
     is wrong, and in which line.
     """
-    path = Path(path).expanduser().absolute()
+    path = wary.place(path)
     begun = time.perf_counter()
     try:
-        if path.is_dir():
-            raise PlaygroundError(
-                N_("{path} is a folder: accepted is one .csv or .tsv file", path=str(path))
-            )
-        if path.stat().st_size > _MOST_BYTES:
+        if wary.file_size(path) > _MOST_BYTES:
             raise _refused(path, N_("has more than {most} MB", most=_MOST_BYTES // 1_000_000))
         content = path.read_bytes()
+    except IsADirectoryError as error:
+        raise PlaygroundError(
+            N_("{path} is a folder: accepted is one .csv or .tsv file", path=str(path))
+        ) from error
     except OSError as error:
         raise PlaygroundError(
-            N_("{path} cannot be read: {error}", path=str(path), error=error.strerror or str(error))
+            N_(
+                "{path} cannot be read ({error}): accepted is a .csv or .tsv file with a source "
+                "and a target in each row",
+                path=str(path),
+                error=error.strerror or str(error),
+            )
         ) from error
-    text = decoded(path, content)
+    text = decoded(path, content) if content else ""
     yield Progress(0, time.perf_counter() - begun, 0.0, note=N_("reading {name}", name=path.name))
     found: list[tuple[str, str]] = []
     empty: list[int] = []
     long: list[int] = []
     titles: tuple[str, str] | None = None
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text), strict=False)
+    total = text.count("\n") + 1
+    first = last = 0  # lines of the newest row, which has several where quotes hold them together
+    rows = csv.reader(_lines(path, text), delimiter=_delimiter(path, text), strict=False)
     try:
-        for number, row in enumerate(rows):
+        for number, row in enumerate(itertools.islice(rows, _MOST_ROWS)):
+            first, last = last + 1, rows.line_num
             if number % _EVERY == 0:
                 yield Progress(
                     len(found),
                     time.perf_counter() - begun,
-                    min(1.0, rows.line_num / (text.count("\n") + 1)),
+                    min(1.0, rows.line_num / total),
                     note=N_("reading {name}", name=path.name),
                 )
             if not any(field.strip() for field in row):
@@ -100,23 +116,24 @@ def open_pairs(path: Path | str) -> Loading:
                     N_(
                         "has one column in line {line}, and two are needed: a source and a target, "
                         "with a comma, a semicolon or a tab between them",
-                        line=rows.line_num,
+                        line=first,
                     ),
                 )
             pair = (_clean(row[0]), _clean(row[1]))
-            if number == 0 and all(each.lower() in _HEADERS for each in pair):
+            begins = not (found or empty or long or titles)
+            if begins and all(each.lower() in _HEADERS for each in pair):
                 titles = pair
             elif not all(pair):
-                empty.append(rows.line_num)
+                empty.append(first)
             elif max(map(len, pair)) > LONGEST:
-                long.append(rows.line_num)
+                long += range(first, last + 1)  # all that a quote swallows that nobody closed
             else:
                 found.append(pair)
             if len(found) >= MOST:
                 break
     except csv.Error as error:
         raise _refused(
-            path, N_("cannot be read in line {line}: {error}", line=rows.line_num, error=str(error))
+            path, N_("cannot be read in line {line}: {error}", line=last + 1, error=str(error))
         ) from error
     found = list(dict.fromkeys(found))
     _refuse_unless_enough(path, found, empty, long)
@@ -136,17 +153,41 @@ def open_pairs(path: Path | str) -> Loading:
     )
 
 
+def _lines(path: Path, text: str) -> Iterator[str]:
+    """The lines of `text`, with their ends."""
+    for line in io.StringIO(text, newline=""):
+        if len(line) > _LONGEST_LINE:
+            raise _refused(
+                path,
+                N_(
+                    "has a line of more than {most:,} characters: accepted are short texts, a "
+                    "source and a target in each line",
+                    most=_LONGEST_LINE,
+                ),
+            )
+        yield line
+
+
 def _clean(field: str) -> str:
     """A field in one line, without what stands around it and nobody sees."""
     return " ".join(field.replace("\x00", " ").split())
 
 
 def _delimiter(path: Path, text: str) -> str:
-    """What stands between the columns: of those that could, what the most lines have."""
+    """What stands between the columns: of those that could, what the most lines have.
+
+    Of two that are in as many lines, the one that more of them have just once: commas are in the
+    texts themselves too.
+    """
     if path.suffix.lower() == ".tsv":
         return "\t"
-    lines = text.splitlines()[:_SNIFFED_ROWS]
-    return max("\t;,", key=lambda each: (sum(each in line for line in lines), each == ","))
+    lines = text[: 100 * _SNIFFED_BYTES].splitlines()[:_SNIFFED_ROWS]
+
+    def fits(each: str) -> tuple[int, int, bool]:
+        counts = [line.count(each) for line in lines]
+        return sum(map(bool, counts)), counts.count(1), each == ","
+
+    return max("\t;,", key=fits)
 
 
 def _refuse_unless_enough(

@@ -76,7 +76,9 @@ def dates(source: str, target: str, forms: str = "one") -> Making:
                 chosen = (possible[int(random.integers(len(possible)))],)
             else:
                 chosen = possible
-            pairs += [(text, written(day, form, target)) for form in chosen]
+            # Some forms are the same for some days: "May" is as short as it is long.
+            texts = dict.fromkeys(written(day, form, target) for form in chosen)
+            pairs += [(text, each) for each in texts]
             if number % _EVERY == 0:
                 yield
         parts.append(pairs)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import wary
 from engine.payloads import Cell, Table
 from engine.phrases import N_
 
@@ -21,6 +22,7 @@ Tokens = NDArray[np.int32]
 PAD, BEGIN, END, MASK, UNKNOWN = range(5)
 """Tokens that are no characters: nothing here, the text begins, it ends, masked, unknown."""
 SPECIAL = 5
+MOST_LONGEST = 1000  # characters
 SIGNS = ("", "⊢", "⊣", "▒", "□")  # how these read where they are shown
 
 _SHOWN = 12
@@ -160,9 +162,19 @@ class PairData:
         return {source: tuple(targets) for source, targets in found.items()}
 
     def lesson(self, arrays: Mapping[str, NDArray[Any]]) -> "PairData":
-        """The same with what a teacher made of the sources: `arrays` may have "taught"."""
+        """The same with what a teacher made of the sources: `arrays` may have "taught".
+
+        Raises `ValueError` where that are no targets for these sources.
+        """
         taught = arrays.get("taught")
-        return self if taught is None else replace(self, taught=np.asarray(taught, np.int32))
+        if taught is None:
+            return self
+        fits = (
+            taught.ndim == 2 and len(taught) == len(self.train.targets) and taught.dtype.kind == "i"
+        )
+        if not fits or taught.min(initial=0) < 0 or taught.max(initial=0) >= self.targets.size:
+            raise ValueError("what the teacher wrote does not belong to this data")
+        return replace(self, taught=np.asarray(taught, np.int32))
 
     def to_json(self) -> dict[str, Any]:
         """All but the pairs."""
@@ -187,10 +199,10 @@ class PairData:
 
         Raises `ValueError`, `TypeError` or `KeyError` where that is damaged.
         """
+        wary.texts(values, "key", "title", "source_title", "target_title", "credit", "sha256")
         nothing = Part(np.empty((0, 1), np.int32), np.empty((0, 1), np.int32))
-        longest, counts = values["longest"], values["counts"]
-        if min(longest) < 1:
-            raise ValueError(f"the longest pair cannot be of {longest} characters")
+        longest = [wary.whole(each, 1, MOST_LONGEST) for each in values["longest"]]
+        counts = values["counts"]
         return PairData(
             values["key"],
             values["title"],
@@ -198,7 +210,7 @@ class PairData:
             Alphabet(tuple(str(each) for each in values["targets"])),
             nothing,
             nothing,
-            (int(longest[0]), int(longest[1])),
+            (longest[0], longest[1]),
             (int(counts[0]), int(counts[1])),
             source_title=values["source_title"],
             target_title=values["target_title"],

@@ -4,9 +4,11 @@ Each set is centred and scaled to a root mean square of 1 over both axes, so tha
 same networks and noise levels suit all of them.
 """
 
+import codecs
 import csv
 import hashlib
 import io
+import itertools
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -17,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import payloads
-from engine.data.images import classes_fact, split_facts
+from engine import payloads, wary
+from engine.data.images import classes_fact, named_classes, split_facts
 from engine.events import Progress
 from engine.phrases import N_, PlaygroundError
 
@@ -40,6 +42,8 @@ _PREVIEW = 1500
 _HIGHEST = 1e100
 _MOST_BYTES = 200_000_000
 _LINES = 2000  # between two safe points
+_MOST_LINES = 2_000_000
+_LONGEST_LINE = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +141,7 @@ class PointData:
 
         Raises `ValueError`, `TypeError` or `KeyError` where that is damaged.
         """
+        wary.texts(values, "key", "title", "credit", "sha256")
         none, labels = np.empty((0, 2), np.float32), np.empty(0, np.int64)
         train, held_out = values["counts"]
         return PointData(
@@ -147,8 +152,8 @@ class PointData:
             train_labels=labels,
             held_out_labels=labels,
             modes=np.asarray(values["modes"], np.float32).reshape(-1, 2),
-            spread=float(values["spread"]),
-            classes=tuple(values["classes"]),
+            spread=wary.finite(values["spread"]),
+            classes=named_classes(values),
             counts=(int(train), int(held_out)),
             tally=tuple(values.get("tally", ())),
             credit=values["credit"],
@@ -339,28 +344,32 @@ def open_points(path: Path | str) -> Loading:
     are classes, a line of titles where there is one) and .npy, an array of that form.
     Raises `PlaygroundError` that names what is wrong, and in which line.
     """
-    path = Path(path).expanduser().absolute()
+    path = wary.place(path)
     begun = time.perf_counter()
     try:
-        if path.is_dir():
-            raise PlaygroundError(
-                N_("{path} is a folder: accepted is one .csv, .tsv or .npy file", path=str(path))
-            )
-        if path.stat().st_size > _MOST_BYTES:
+        if wary.file_size(path) > _MOST_BYTES:
             raise _refused(path, N_("has more than {most} MB", most=_MOST_BYTES // 1_000_000))
         content = path.read_bytes()
+    except IsADirectoryError as error:
+        raise PlaygroundError(
+            N_("{path} is a folder: accepted is one .csv, .tsv or .npy file", path=str(path))
+        ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     reading = _from_array(path, content) if path.suffix.lower() == ".npy" else _rows(path, content)
     points: list[tuple[float, float]] = []
     classes: list[str] = []
-    for at, part, x, y, name in reading:
+    note = N_("reading {name}", name=path.name)
+    for row in reading:
+        if row is None:
+            yield Progress(len(points), time.perf_counter() - begun, None, note=note)
+            continue
+        at, part, x, y, name = row
         if not max(abs(x), abs(y)) < _HIGHEST:  # so is NaN refused
             raise _refused(path, N_("has no finite number in line {line}", line=at))
         points.append((x, y))
         classes.append(name)
         if len(points) % _LINES == 0:
-            note = N_("reading {name}", name=path.name)
             yield Progress(len(points), time.perf_counter() - begun, part, note=note)
         if len(points) > MOST:
             break
@@ -407,24 +416,23 @@ Row = tuple[int, float, float, float, str]
 """Line or row, the part that is read, x, y, and the class or ""."""
 
 
-def _rows(path: Path, content: bytes) -> Iterator[Row]:
-    """The points in a file of lines."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _refused(path, N_("is not a text in UTF-8")) from error
-    if "\0" in text:
+def _rows(path: Path, content: bytes) -> Iterator[Row | None]:
+    """The points in a file of lines; ``None`` at safe points where there are none for long."""
+    if b"\0" in content:
         raise _refused(path, N_("is not a text"))
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in _lines(path, content) if line.strip()), "")
     mark = next((each for each in "\t;," if each in first), " ")
-    lines = csv.reader(io.StringIO(text), delimiter=mark, skipinitialspace=True)
-    total = max(1, text.count("\n"))
-    head = True
+    lines = csv.reader(_lines(path, content), delimiter=mark, skipinitialspace=True)
+    total = max(1, content.count(b"\n"))
+    head, empty = True, 0
     try:
-        for cells in lines:
+        for cells in itertools.islice(lines, _MOST_LINES):
             at = lines.line_num
             cells = [cell.strip() for cell in cells]
             if not any(cells):
+                empty += 1
+                if empty % _LINES == 0:
+                    yield None
                 continue
             if not 2 <= len(cells) <= 3:
                 raise _refused(
@@ -453,6 +461,21 @@ def _rows(path: Path, content: bytes) -> Iterator[Row]:
         ) from error
 
 
+def _lines(path: Path, content: bytes) -> Iterator[str]:
+    """The lines of a file. One at a time, since as one text it may take four times its bytes."""
+    start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
+    file = io.BytesIO(content)
+    file.seek(start)
+    for line in file:
+        if len(line) > _LONGEST_LINE:
+            most = _LONGEST_LINE // 1000
+            raise _refused(path, N_("has a line of more than {most:,} kB", most=most))
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise _refused(path, N_("is not a text in UTF-8")) from error
+
+
 def _number(cell: str, mark: str) -> float:
     """A number; with a decimal comma, where commas do not part the columns."""
     return float(cell if mark == "," else cell.replace(",", "."))
@@ -461,10 +484,10 @@ def _number(cell: str, mark: str) -> float:
 def _from_array(path: Path, content: bytes) -> Iterator[Row]:
     """The points in a numpy file."""
     try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        array = wary.array(content)
+    except ValueError as error:
         raise _refused(path, N_("is no numpy array of numbers")) from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iuf":
         raise _refused(path, N_("is no numpy array of numbers"))
     if array.ndim != 2 or array.shape[1] not in (2, 3):
         raise _refused(path, N_("has the shape {shape}", shape=str(array.shape)))

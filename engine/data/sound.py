@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import payloads
-from engine.data.images import classes_fact
+from engine import payloads, wary
+from engine.data.images import classes_fact, named_classes
 from engine.phrases import N_
 
 Samples = NDArray[np.int16]
@@ -147,9 +147,8 @@ class SoundData:
 
         Raises `ValueError`, `TypeError` or `KeyError` where that is damaged.
         """
-        rate = int(values["rate"])
-        if not 1 <= rate <= 1_000_000:
-            raise ValueError(f"sound cannot have {rate} samples a second")
+        wary.texts(values, "key", "title", "credit", "sha256")
+        rate = wary.whole(values["rate"], 1, 1_000_000)
         train, held_out = values["counts"]
         clips, held_out_clips = values["clips"]
         none, nowhere = np.empty(0, np.int16), np.empty(0, np.int64)
@@ -163,7 +162,7 @@ class SoundData:
             nowhere,
             nowhere,
             nowhere,
-            classes=tuple(values["classes"]),
+            classes=named_classes(values),
             counts=(int(train), int(held_out)),
             clips=(int(clips), int(held_out_clips)),
             tally=tuple(values.get("tally", ())),

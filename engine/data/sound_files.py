@@ -5,6 +5,7 @@ long one only what is learned from it is ever in memory, two bytes for each samp
 """
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Generator, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import wary
 from engine.data.sound import (
     FULL,
     RATE,
@@ -37,6 +39,8 @@ MOST_SECONDS = 7200.0
 CLIP_SECONDS = 10.0
 HELD_OUT = 0.1
 PRIME_SECONDS = 10.0
+SOUGHT_SECONDS = 600.0  # so long at most is looked for where a silence ends
+SLOWEST, FASTEST = 1000, 1_000_000  # samples a second
 
 _BLOCK = 1 << 16  # frames that are read at once
 _LEAD_SECONDS = 0.01  # of silence that is left before what is heard
@@ -54,7 +58,7 @@ def open_sound(path: Path | str, option: str = "auto") -> Loading:
     last tenth is held out, and both parts are cut into clips of at most 10 seconds. Of a file
     that breaks off, what is there is used. Raises `PlaygroundError` that names what is wrong.
     """
-    path = Path(path).expanduser().absolute()
+    path = wary.place(path)
     if option not in ("auto", *RATES):
         raise PlaygroundError(
             N_(
@@ -106,7 +110,7 @@ def prime_of(path: str, rate: int, seconds: float = PRIME_SECONDS) -> Floats:
     if not path:
         raise PlaygroundError(N_("there is no sound yet: open a file or drop one"))
     most, read, heard = round(seconds * rate), 0, np.empty(0, np.float32)
-    with _Reading(Path(path).expanduser().absolute(), rate, MOST_SECONDS) as reading:
+    with _Reading(wary.place(path), rate, SOUGHT_SECONDS) as reading:
         for piece in reading.pieces():
             read += len(piece)
             heard = np.concatenate([heard, piece if len(heard) else _heard(piece, rate)])
@@ -121,8 +125,10 @@ def prime_of(path: str, rate: int, seconds: float = PRIME_SECONDS) -> Floats:
 def _heard(samples: Floats, rate: int) -> Floats:
     """`samples` (n,) from just before their silence ends; none where it does not."""
     loud = np.abs(samples) >= _QUIETEST
+    if not loud.any():
+        return samples[:0]
     begins = int(loud.argmax()) - round(_LEAD_SECONDS * rate)
-    return samples[max(0, begins) :] if loud.any() else samples[:0]
+    return samples[max(0, begins) :]
 
 
 class _Reading:
@@ -166,10 +172,10 @@ class _Reading:
         """The file as it is, but mono."""
         import soundfile
 
-        read = 0
+        read, most = 0, max(1, _BLOCK // self.channels)
         while read < self.most:
             try:
-                block = self.file.read(min(_BLOCK, self.most - read), "float32", always_2d=True)
+                block = self.file.read(min(most, self.most - read), "float32", always_2d=True)
             except soundfile.SoundFileError as error:
                 if not read:
                     raise _refused(self.path, N_("is damaged or breaks off")) from error
@@ -235,15 +241,14 @@ def _opened(path: Path) -> Any:
     import soundfile
 
     try:
-        if path.is_dir():
-            raise _refused(path, N_("is a folder"))
-        if path.exists() and not path.is_file():
-            raise _refused(path, N_("is no file"))
-        if not path.stat().st_size:
+        if not wary.file_size(path):
             raise _refused(path, N_("is empty"))
         with path.open("rb"):
             pass  # the library does not say why it may not
-        return soundfile.SoundFile(str(path))
+        # A name need not be text on all systems, and on Windows has to be.
+        file = soundfile.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
+    except IsADirectoryError as error:
+        raise _refused(path, N_("is a folder")) from error
     except FileNotFoundError as error:
         raise PlaygroundError(
             N_("there is no file {path}: accepted is {accepted}", path=str(path), accepted=_KNOWN)
@@ -252,6 +257,18 @@ def _opened(path: Path) -> Any:
         raise _unreadable(path, error) from error
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a name that says "raw"
         raise _refused(path, N_("is no sound that can be read")) from error
+    if not SLOWEST <= file.samplerate <= FASTEST:
+        file.close()
+        raise _refused(
+            path,
+            N_(
+                "says that it has {rate:,} samples a second, and accepted are {low:,} to {high:,}",
+                rate=file.samplerate,
+                low=SLOWEST,
+                high=FASTEST,
+            ),
+        )
+    return file
 
 
 def _breaks_off(log: str) -> bool:

@@ -23,7 +23,7 @@ import charset_normalizer
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import payloads
+from engine import payloads, wary
 from engine.data import cache
 from engine.data.tokenisers import (
     BPETokeniser,
@@ -55,15 +55,19 @@ Loading: TypeAlias = Generator[Progress, None, "TextData"]
 MOST_CHARACTERS = 8_000
 """An alphabet up to this size is learned character by character, in "auto"."""
 SHORTEST = 100
+MOST_COUNTED = 2**53
 VOCABULARY = 4096
 
 _RECIPE = 1  # raised when the same text would be cut otherwise
 _CHUNK_BYTES = 1 << 19
+_HEAD_BYTES = 1 << 12
 _BPE_CHUNK = 1 << 15  # about 15 ms of byte-pair encoding
 _BPE_SAMPLE = 4_000_000
+_BPE_UNBROKEN = 1000  # characters; to find pairs in a longer word takes for ever
 _MAPPED_BYTES = 8 << 20
 _PREVIEW = 600
 _WORD = re.compile(r"\w+")
+_LONG_WORD = re.compile(rf"\S{{{_BPE_UNBROKEN}}}")
 _LAST_BOUNDARY = re.compile(r"(?s).*\S(?=\s)")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -170,6 +174,7 @@ class TextData:
 
         Raises `ValueError`, `TypeError` or `KeyError` where that is damaged.
         """
+        wary.texts(values, "key", "title", "separator", "credit", "sha256")
         train, held_out = values["tokens"]
         empty = np.zeros(0, dtype=np.uint8)
         return cls(
@@ -178,9 +183,9 @@ class TextData:
             tokeniser=tokeniser_from_json(values["tokeniser"]),
             train=empty,
             held_out=empty,
-            characters=int(values["characters"]),
-            tokens=(int(train), int(held_out)),
-            characters_per_token=float(values["characters_per_token"]),
+            characters=wary.whole(values["characters"], 0, MOST_COUNTED),
+            tokens=(wary.whole(train, 0, MOST_COUNTED), wary.whole(held_out, 0, MOST_COUNTED)),
+            characters_per_token=wary.finite(values["characters_per_token"]),
             separator=values["separator"],
             credit=values["credit"],
             source=None if values["source"] is None else Path(values["source"]),
@@ -229,7 +234,7 @@ def open_text(
     Raises `PlaygroundError` for what is not a text in UTF-8 (or in UTF-16 or UTF-32
     with a byte order mark), is too short, or cannot be read.
     """
-    path = Path(path).expanduser().absolute()
+    path = wary.place(path)
     parts = yield from tokenised(path, tokeniser, vocabulary, shortest)
     return TextData(
         key=str(path),
@@ -329,20 +334,22 @@ class _Source:
         self.path = path
         self._begun = time.perf_counter()
         try:
-            if path.is_dir():
-                raise PlaygroundError(
-                    N_("{path} is a folder: accepted is one text file", path=str(path))
-                )
+            self.size = wary.file_size(path)
             status = path.stat()
             with path.open("rb") as file:
-                head = file.read(4)
+                head = file.read(_HEAD_BYTES)
+        except IsADirectoryError as error:
+            raise PlaygroundError(
+                N_("{path} is a folder: accepted is one text file", path=str(path))
+            ) from error
         except OSError as error:
             raise self._unreadable(error) from error
-        self.size = status.st_size
         self._mark = (status.st_size, status.st_mtime_ns)
         if self.size == 0:
             raise _empty(path)
         self.encoding = next((name for bom, name in _BOMS if head.startswith(bom)), "utf-8")
+        if b"\0" in head and self.encoding.startswith("utf-8"):
+            raise _binary(path)  # at once: to read the whole of a film takes long
 
     def progress(self, at: int, first: float, last: float, note: str) -> Progress:
         """`at` bytes are done of the part of the work that goes from `first` to `last`."""
@@ -453,11 +460,12 @@ def _tokeniser_for(
     for text, at in source.texts():
         text = text[:left]
         left -= len(text)
-        sample.extend(words.add(text[: round(len(text) * share)]))
+        for piece in words.add(text[: round(len(text) * share)]):
+            sample.extend(_broken(piece))
         yield source.progress(at, 0.2, 0.25, N_("reading {name}", name=source.path.name))
         if not left:
             break
-    sample.append(words.finish())
+    sample.extend(_broken(words.finish()))
     note = N_("finding frequent pairs in {name}", name=source.path.name)
     training = BPETokeniser.trained(sample, vocabulary)
     while True:
@@ -466,6 +474,13 @@ def _tokeniser_for(
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
         yield source.progress(0, 0.25, 0.3, note)
+
+
+def _broken(piece: str) -> Iterator[str]:
+    """`piece`, cut up where it has a word that is too long to be one."""
+    step = _BPE_UNBROKEN if _LONG_WORD.search(piece) else max(1, len(piece))
+    for first in range(0, len(piece), step):
+        yield piece[first : first + step]
 
 
 def _train_length(characters: int) -> int:

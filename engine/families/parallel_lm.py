@@ -23,7 +23,7 @@ import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -39,7 +39,15 @@ from engine.layers.attending import Block, rotation
 from engine.layers.blocks import norm
 from engine.layers.health import OVERFITTING, PLATEAU
 from engine.layers.language import SHOWN, with_defaults
-from engine.layers.paralleltext import Faults, faults, held_out_faults, known_of, together, told
+from engine.layers.paralleltext import (
+    Faults,
+    Known,
+    faults,
+    held_out_faults,
+    known_of,
+    together,
+    told,
+)
 from engine.layers.translating import TranslatorKnobs, optimise
 from engine.payloads import Alternative, Curve, Heatmap, Tokens
 from engine.payloads import Line as CurveLine
@@ -186,20 +194,26 @@ class Masked(NamedTuple):
     hidden: Tensor
 
 
-def hide(shape: tuple[int, int], masking: str, random: torch.Generator) -> Tensor:
-    """Which places are hidden, (B, T) bool.
+def after_prompt(shape: tuple[int, int], random: torch.Generator) -> Tensor:
+    """Which places a text is asked for, (B, T) bool: all that stand behind its prompt.
 
-    The first half of the texts have no prompt, the others one of 0, 1, ... or T - 1 tokens. After
-    it all is hidden; or 1, 2, ... or all of the places, each number as likely, and any of them.
+    The first half of the texts have no prompt, the others one of 0, 1, ... or T - 1 tokens.
     """
     rows, size = shape
     prompt = (torch.rand(rows, generator=random) * size).floor()
     prompt[: (rows + 1) // 2] = 0.0
-    after = torch.arange(size) >= prompt[:, None]
+    return torch.arange(size) >= prompt[:, None]
+
+
+def hide(after: Tensor, masking: str, random: torch.Generator) -> Tensor:
+    """Which of the places `after` the prompt (B, T) are hidden, (B, T) bool.
+
+    All of them; or 1, 2, ... or all of them, each number as likely, and any places.
+    """
     if masking == ALL:
         return after
-    count = (torch.rand(rows, generator=random) * (size - prompt)).floor() + 1
-    rank = torch.rand(shape, generator=random).masked_fill(~after, 2.0).argsort(1).argsort(1)
+    count = (torch.rand(len(after), generator=random) * after.sum(1)).floor() + 1
+    rank = torch.rand(after.shape, generator=random).masked_fill(~after, 2.0).argsort(1).argsort(1)
     return rank < count[:, None]
 
 
@@ -208,7 +222,8 @@ def batch(data: TextData, net: NetKnobs, train: LearnKnobs, random: torch.Genera
     starts = torch.randint(len(data.train) - net.places + 1, (train.batch,), generator=random)
     places = starts.numpy()[:, None] + np.arange(net.places)
     tokens = torch.from_numpy(data.train[places].astype(np.int64))
-    return Masked(tokens, hide((train.batch, net.places), train.masking, random))
+    after = after_prompt((train.batch, net.places), random)
+    return Masked(tokens, hide(after, train.masking, random))
 
 
 def nats(module: ParallelLM, batch: Masked) -> Tensor:
@@ -250,9 +265,9 @@ def evaluate(
     shared, at_once = [], []
     for first in range(0, len(pieces), TOGETHER):
         tokens = torch.from_numpy(pieces[first : first + TOGETHER])
-        hidden = hide((len(tokens), size), train.masking, random)
+        after = after_prompt((len(tokens), size), random)
+        hidden = hide(after, train.masking, random)
         shared.append(nats(module, Masked(tokens, hidden)))
-        after = hidden.cummax(1).values
         at_once.append(nats(module, Masked(tokens, after)))
         yield
     held_out = float(torch.cat(shared).mean())
@@ -306,7 +321,7 @@ def write(
         keep = allowed_rows(probabilities, knobs.top_k, knobs.top_p)
         drawn = draw_rows(probabilities, keep, draws[where])
         late = np.full(tokens.shape, np.inf)  # what is lowest is written first
-        late[where] = lateness(knobs.order, chance, where, softmax(logits, 1.0), drawn)
+        late[where] = lateness(knobs.order, chance, where, logits, drawn)
         rank = late.argsort(1, kind="stable").argsort(1)
         left = total * (count - number) // count
         fresh = where & (rank < (where.sum(1) - left)[:, None])
@@ -318,7 +333,7 @@ def lateness(
     order: str,
     chance: NDArray[np.float64],
     where: NDArray[np.bool_],
-    probabilities: NDArray[np.float64],
+    logits: NDArray[np.float32],
     drawn: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """(n,) of each open place, the lower the sooner it is written."""
@@ -326,8 +341,8 @@ def lateness(
         return chance[where]
     if order == READING:
         return np.nonzero(where)[1].astype(np.float64)
-    sure: NDArray[np.float64] = -np.take_along_axis(probabilities, drawn[:, None], 1)[:, 0]
-    return sure
+    sure: NDArray[np.float64] = np.take_along_axis(softmax(logits, 1.0), drawn[:, None], 1)[:, 0]
+    return -sure
 
 
 def blank(module: ParallelLM, places: int, begin: Sequence[int], count: int) -> NDArray[np.int64]:
@@ -337,56 +352,84 @@ def blank(module: ParallelLM, places: int, begin: Sequence[int], count: int) -> 
     return texts
 
 
+ABREAST = 4  # texts that are written together, so that a round takes no longer than a slice
+
+
+def written(
+    module: ParallelLM, given: NDArray[np.int64], knobs: SampleKnobs, seeds: Sequence[int]
+) -> Generator[None, None, NDArray[np.int64]]:
+    """The texts (B, T) that `write` makes of `given`, a few of them at a time."""
+    texts = given.copy()
+    for first in range(0, len(given), ABREAST):
+        some = slice(first, first + ABREAST)
+        for found in write(module, given[some], knobs, seeds[some]):
+            texts[some] = found.tokens
+            yield
+    return texts
+
+
 COUNTED = 16  # texts whose faults are counted for one that is shown
 GAP = "▒"  # how a place reads where nothing is written yet
 
 
 class Page:
-    """The first of some texts, as it fills, with what the network thought at each place."""
+    """A text as it fills, with what the network thought at each place."""
 
-    def __init__(self, trained: Trained, begin: Sequence[int]) -> None:
-        places = trained.net.places
+    def __init__(self, trained: Trained, given: NDArray[np.int64]) -> None:
+        """given: (T,), masks where nothing is given."""
         self.tokeniser = trained.data.tokeniser
         self.mask = trained.module.mask
-        self.kept = min(len(begin), places)
-        self.probabilities = [math.nan] * places
-        self.alternatives: list[tuple[Alternative, ...]] = [()] * places
+        self.tokens = given
+        self.given = given != self.mask
+        self.kept = int(self.given.cumprod().sum())
+        # Of the mask itself, which no place can draw, nothing is sure.
+        self.probabilities = [math.nan if there else 0.0 for there in self.given]
+        self.alternatives: list[tuple[Alternative, ...]] = [()] * len(given)
+
+    def take_over(self, sample: Any) -> None:
+        """What an earlier sample knew of the tokens that are given stays known."""
+        if not isinstance(sample, Tokens):
+            return
+        for place, (mine, theirs) in enumerate(zip(self.tokens, sample.ids, strict=False)):
+            if self.given[place] and mine == theirs:
+                self.probabilities[place] = sample.probabilities[place]
+                self.alternatives[place] = sample.alternatives[place]
 
     def see(self, found: Round) -> None:
-        """Remember what was thought in a round of the places that were open in it."""
+        """Remember what was thought in a round, of the first of its texts."""
+        self.tokens = found.tokens[0]
         for row, place in enumerate(np.flatnonzero(found.where[0])):
-            token = int(found.tokens[0, place])
-            if token == self.mask:
-                continue
+            chances = found.probabilities[row]
+            allowed = None if found.allowed is None else found.allowed[row]
+            best = np.argpartition(-chances, min(SHOWN, len(chances)) - 1)[:SHOWN]
+            shown = best[np.argsort(-chances[best], kind="stable")].tolist()
             if found.fresh[0, place]:
-                chances = found.probabilities[row]
-                allowed = None if found.allowed is None else found.allowed[row]
-                best = np.argsort(-chances, kind="stable")[:SHOWN].tolist()
-                best += [token] if token not in best else []
-                self.alternatives[place] = tuple(
-                    Alternative(
-                        each,
-                        self.tokeniser.piece(each),
-                        float(chances[each]),
-                        allowed is None or bool(allowed[each]),
-                    )
-                    for each in best
-                )
+                token = int(self.tokens[place])
+                shown += [token] if token not in shown else []
                 self.probabilities[place] = float(chances[token])
+            self.alternatives[place] = tuple(
+                Alternative(
+                    each,
+                    self.tokeniser.piece(each),
+                    float(chances[each]),
+                    allowed is None or bool(allowed[each]),
+                )
+                for each in shown
+            )
 
-    def payload(self, tokens: NDArray[np.int64], speed: float, caption: str | Phrase) -> Tokens:
-        """What stands there, (T,)."""
-        ids = tuple(tokens.tolist())
+    def payload(self, seconds: float = math.inf, caption: str | Phrase = "") -> Tokens:
+        """What stands there, after so many seconds of writing."""
+        ids = tuple(self.tokens.tolist())
+        there = self.tokens != self.mask
         pieces = tuple(GAP if each == self.mask else self.tokeniser.piece(each) for each in ids)
-        whole = self.mask not in ids
         return Tokens(
             ids=ids,
             pieces=pieces,
             probabilities=tuple(self.probabilities),
             alternatives=tuple(self.alternatives),
             kept=self.kept,
-            text=self.tokeniser.decode(ids) if whole else "".join(pieces),
-            tokens_per_second=speed,
+            text=self.tokeniser.decode(ids) if there.all() else "".join(pieces),
+            tokens_per_second=int((there & ~self.given).sum()) / max(seconds, 1e-9),
             caption=caption,
         )
 
@@ -394,31 +437,31 @@ class Page:
 def sampler(trained: Trained, knobs: SampleKnobs, keep: tuple[int, ...]) -> Drawing:
     """Write a text round by round; the last time with what is wrong with it and others like it.
 
-    keep: the tokens to begin with, in place of the prompt.
+    keep: the tokens to begin with, in place of the prompt; where there are masks among them (of
+        a text that was not finished), these are written as well.
     """
     data, module, places = trained.data, trained.module, trained.net.places
     begin = list(keep) or [int(each) for each in data.tokeniser.encode(knobs.prompt)]
-    page = Page(trained, begin)
     given = blank(module, places, begin, COUNTED)
-    tokens = given
-    begun = time.perf_counter()
-    seeds = [(knobs.seed + number) % 2**31 for number in range(COUNTED)]
-    for found in write(module, given, knobs, seeds):
-        page.see(found)
-        tokens = found.tokens
-        written = int((tokens[0] != module.mask).sum()) - page.kept
-        speed = written / max(time.perf_counter() - begun, 1e-9)
-        yield page.payload(tokens[0], speed, "")
-    if page.kept == places:
-        yield page.payload(tokens[0], 0.0, N_("All {places} places are given.", places=places))
+    page = Page(trained, given[0])
+    if keep:
+        page.take_over(trained.sample)
+    if page.given.all():
+        yield page.payload(caption=N_("All {places} places are given.", places=places))
         return
+    seeds = [(knobs.seed + number) % 2**31 for number in range(COUNTED)]
+    begun = time.perf_counter()
+    for found in write(module, given[:1], knobs, seeds[:1]):
+        page.see(found)
+        seconds = time.perf_counter() - begun
+        yield page.payload(seconds)
+    others = yield from written(module, given[1:], knobs, seeds[1:])
     known = yield from known_of(data)
     usual = yield from held_out_faults(data, places)
-    texts = [data.tokeniser.decode(each) for each in tokens]
+    texts = [data.tokeniser.decode(each) for each in (page.tokens, *others)]
     counted = together(faults(each, known) for each in texts)
     yield page.payload(
-        tokens[0],
-        speed,
+        seconds,
         N_(
             "{count} texts drawn alike, this one and the next seeds. {faults}",
             count=COUNTED,
@@ -546,45 +589,43 @@ def rounds_view(trained: Trained, knobs: RoundsKnobs) -> Drawing:
     seeds = [(knobs.seed + number) % 2**31 for number in range(knobs.count)]
     found: list[Faults] = []
     for rounds in tried:
-        tokens = given
-        for each in write(module, given, changed(knobs, {"rounds": rounds}), seeds):
-            tokens = each.tokens
-            yield None
+        tokens = yield from written(module, given, changed(knobs, {"rounds": rounds}), seeds)
         texts = [data.tokeniser.decode(each) for each in tokens]
         found.append(together(faults(each, known) for each in texts))
-        yield rounds_curve(tried[: len(found)], found, usual, bool(known.words), knobs.count)
+        yield rounds_curve(tried[: len(found)], found, usual, known, knobs.count)
 
 
 def rounds_curve(
-    tried: Sequence[int], found: Sequence[Faults], usual: Faults, known: bool, count: int
+    tried: Sequence[int], found: Sequence[Faults], usual: Faults, known: Known, count: int
 ) -> Curve:
     """The shares, and those of held-out text as level lines beside them."""
     x = np.asarray(tried, np.float32)
     ends = np.asarray([tried[0], tried[-1]], np.float32)
     lines = []
-    for kind, title in enumerate(KINDS if known else KINDS[:1]):
+    for kind, title in enumerate(KINDS if known.words else KINDS[:1]):
         shares = [100 * each.shares[kind] for each in found]
         lines.append(CurveLine(title, x, np.asarray(shares, np.float32)))
-    for kind, title in enumerate(KINDS if known else ()):
+    for kind, title in enumerate(KINDS if known.words else ()):
         level = np.full(2, 100 * usual.shares[kind], np.float32)
         lines.append(CurveLine(N_("held-out: {kind}", kind=title), ends, level))
     first, last = found[0].shares, found[-1].shares
+    caption = N_(
+        "{count} texts each. Repeated words: {first:.1%} of them in {few} round, {last:.1%} in "
+        "{many}; unknown words: {first_unknown:.0%} and {last_unknown:.0%}.",
+        count=count,
+        few=tried[0],
+        many=tried[-1],
+        first=first[0],
+        last=last[0],
+        first_unknown=first[1],
+        last_unknown=last[1],
+    )
     return Curve(
         tuple(lines),
         x_title=N_("rounds"),
         y_title=N_("%"),
         log_x=True,
-        caption=N_(
-            "{count} texts each. Repeated words: {first:.1%} of them in {few} round, {last:.1%} in "
-            "{many}; unknown words: {first_unknown:.0%} and {last_unknown:.0%}.",
-            count=count,
-            few=tried[0],
-            many=tried[-1],
-            first=first[0],
-            last=last[0],
-            first_unknown=first[1],
-            last_unknown=last[1],
-        ),
+        caption=caption if known.words else told(together(found), usual, known),
     )
 
 
@@ -614,17 +655,16 @@ def unmasking_view(trained: Trained, knobs: UnmaskingKnobs) -> Drawing:
     data, module, places = trained.data, trained.module, trained.net.places
     begin = [int(each) for each in data.tokeniser.encode(knobs.prompt)]
     given = blank(module, places, begin, 1)
-    page = Page(trained, begin)
+    page = Page(trained, given[0])
     values, texts, marked = [], [], []
     for found in write(module, given, knobs, [knobs.seed]):
         page.see(found)
-        tokens = found.tokens[0]
-        there = tokens != module.mask
+        there = page.tokens != module.mask
         values.append(np.where(there, page.probabilities, np.nan))
         texts.append(
             tuple(
                 data.tokeniser.piece(int(each)) if stands else ""
-                for each, stands in zip(tokens, there, strict=True)
+                for each, stands in zip(page.tokens, there, strict=True)
             )
         )
         marked.append(found.fresh[0])
@@ -635,7 +675,6 @@ def unmasking_view(trained: Trained, knobs: UnmaskingKnobs) -> Drawing:
         )
     array = np.asarray(values, np.float32)
     array[:, : page.kept] = 1.0  # what is given is certain
-    written = (found.tokens[0] != module.mask).sum()
     yield Heatmap(
         array,
         x_title=N_("place"),
@@ -652,7 +691,7 @@ def unmasking_view(trained: Trained, knobs: UnmaskingKnobs) -> Drawing:
             "Framed: written in this round, {order}. In all {count} places; on average it was "
             "{sure:.0%} sure of what it wrote.",
             order=knobs.order,
-            count=int(written) - page.kept,
+            count=places - page.kept,
             sure=float(np.nanmean(array[-1, page.kept :])),
         ),
     )

@@ -9,7 +9,7 @@ the counts mean something only beside those of held-out text that was cut just t
 import itertools
 import re
 import weakref
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -28,8 +28,8 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff
 class Known(NamedTuple):
     """The words of the training text, and which of them stand side by side in it."""
 
-    words: frozenset[str]
-    pairs: frozenset[tuple[str, str]]
+    words: Set[str]
+    pairs: Set[tuple[str, str]]
 
 
 class Faults(NamedTuple):
@@ -85,18 +85,24 @@ _KNOWN: "weakref.WeakKeyDictionary[TextData, Known]" = weakref.WeakKeyDictionary
 def known_of(data: TextData) -> Generator[None, None, Known]:
     """What the training text of `data` knows; found once. Empty where the text is gone."""
     if data not in _KNOWN:
-        found: list[str] = []
+        words: set[str] = set()
+        pairs: set[tuple[str, str]] = set()
         rest = ""
+        before: list[str] = []  # the last word so far
         for first in range(0, min(len(data.train), MOST), _AT_ONCE):
             part = data.tokeniser.decode(data.train[first : min(first + _AT_ONCE, MOST)])
             rest = (rest + part).lower()
             # The last word may go on in the next part.
             *whole, last = [match.span() for match in _WORD.finditer(rest)] or [(0, 0)]
-            found += [rest[begin:end] for begin, end in whole]
-            rest = rest[last[0] :]
+            found = [*before, *(rest[begin:end] for begin, end in whole)]
+            words.update(found)
+            pairs.update(itertools.pairwise(found))
+            rest, before = rest[last[0] :], found[-1:]
             yield
-        found += words_of(rest)
-        _KNOWN[data] = Known(frozenset(found), frozenset(itertools.pairwise(found)))
+        found = [*before, *words_of(rest)]
+        words.update(found)
+        pairs.update(itertools.pairwise(found))
+        _KNOWN[data] = Known(words, pairs)
     return _KNOWN[data]
 
 

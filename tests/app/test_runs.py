@@ -1,5 +1,6 @@
 """The list of saved runs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from app.runs import RunList, RunRow, ago, details_of, title_of
 from app.tab import FamilyTab
 from engine import session
 from engine.store import Run
+from tests.engine.second import Second
 
 
 def show(qtbot: QtBot, page: ModelPage, count: int) -> RunList:
@@ -118,6 +120,78 @@ def test_a_run_in_training_is_not_deleted(
     assert len(page.session.playground.store.survey()) == 1
     page.stop()
     qtbot.waitUntil(lambda: page.session.status == "paused")
+
+
+@pytest.fixture
+def elsewhere(qtbot: QtBot, trained: ModelPage) -> Iterator[Second]:
+    """Another program, which trains the run that is open here."""
+    run = trained.session.run
+    assert run is not None
+    with Second(trained.session.playground.store.folder, "hold", run.id) as other:
+        assert other.told("held")
+        yield other
+
+
+def test_a_run_that_another_program_trains_is_marked_until_it_ends(
+    qtbot: QtBot, trained: ModelPage, elsewhere: Second, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = show(qtbot, trained, 1)
+    assert runs._look.isActive()
+
+    def words() -> str:
+        row = runs.list.itemWidget(runs.list.item(0))
+        assert isinstance(row, RunRow)
+        assert row.toolTip().endswith(row.held.text())
+        return row.held.text() if row.held.isVisible() else ""
+
+    qtbot.waitUntil(lambda: bool(words()))
+    assert words().startswith(f"Trained by second.py (PID {elsewhere.pid}) since ")
+    row = runs.list.itemWidget(runs.list.item(0))
+    runs.refresh(only_news=True)
+    qtbot.waitUntil(lambda: runs._job is None)
+    assert runs.list.itemWidget(runs.list.item(0)) is row, "nothing new: the row stays"
+    elsewhere.kill()
+    runs._look.setInterval(50)  # a person waits for some seconds
+    qtbot.waitUntil(lambda: not words())
+    trained.left.setCurrentIndex(0)
+    assert not runs._look.isActive()
+
+
+def test_a_run_that_another_program_trains_is_not_deleted(
+    qtbot: QtBot, trained: ModelPage, elsewhere: Second
+) -> None:
+    runs = show(qtbot, trained, 1)
+    runs.delete_current()
+    message = trained.strip.messages[-1]
+    assert message.grave
+    assert message.text.startswith("The run ")
+    assert f" is in training elsewhere, by second.py (PID {elsewhere.pid}), since" in message.text
+    assert "pause it there first" in message.text
+    assert len(trained.session.playground.store.runs()) == 1
+
+
+def test_a_copy_of_a_run_that_another_program_trains_goes_on_here(
+    qtbot: QtBot, trained: ModelPage, elsewhere: Second
+) -> None:
+    first = trained.session.run
+    assert first is not None
+    trained.more(5)
+    strip = trained.strip
+    qtbot.waitUntil(lambda: strip.action.isVisible())
+    assert strip.action.text() == "Train a copy"
+    assert "is in training elsewhere" in strip.newest.text()
+    assert trained.session.step == 20
+    QTest.mouseClick(strip.action, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: trained.session.status == "paused" and trained.session.step == 25)
+    copy = trained.session.run
+    assert copy is not None
+    assert copy.id != first.id
+    runs = show(qtbot, trained, 2)
+    assert [run.step for run in runs.playground.store.runs()] == [25, 20]
+
+
+def test_another_fault_offers_no_copy(qtbot: QtBot, trained: ModelPage) -> None:
+    assert trained._offer_copy(RuntimeError("x"), None) is None
 
 
 def test_a_damaged_run_is_shown_with_its_fault_and_cannot_be_chosen(

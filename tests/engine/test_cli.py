@@ -30,6 +30,7 @@ from engine.phrases import PlaygroundError
 from engine.store import Store
 from engine.worker import Job
 from tests.engine import tiny
+from tests.engine.second import Second
 from tests.engine.test_export import PAINTER, SINGER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -196,6 +197,32 @@ def test_a_live_knob_can_change_where_a_run_goes_on(cli: Cli, trained: str, tmp_
     done = cli("train", "rnn", "--continue", trained, "--steps", 14, *change, "--json")
     assert done.status == 0
     assert Store(tmp_path / "runs").read(trained).train["learning_rate"] == 0.001
+
+
+def test_a_run_that_another_program_trains_is_told_and_a_copy_goes_on(
+    cli: Cli, trained: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "runs")
+    goes_on = ("train", "rnn", "--continue", trained, "--steps", 14, "--json")
+    with Second(store.folder, "hold", trained) as other:
+        assert other.told("held")
+        message = refused(cli(*goes_on))
+        assert f"is in training elsewhere, by second.py (PID {other.pid}), since" in message
+        (listed,) = cli("runs", "--json").lines
+        assert listed["trained_by"] == f"second.py (PID {other.pid})"
+        assert "trained by second.py" in cli("runs").out
+        assert cli("sample", trained, "--json").status == 0
+        ended = cli(*goes_on, "--copy").lines[-1]
+    assert ended["run"] != trained
+    assert ended["step"] == 14
+    assert [run.step for run in store.runs()] == [14, 12]
+    (run, _) = cli("runs", "--json").lines
+    assert "trained_by" not in run
+
+
+def test_a_copy_needs_a_run_to_copy(cli: Cli, text: Path) -> None:
+    message = refused(cli("train", "rnn", "--data", text, "--copy", "--json"))
+    assert "--copy goes with --continue" in message
 
 
 # --- what can be mended
@@ -470,6 +497,7 @@ def test_the_runs_newest_first_and_what_is_wrong_with_others(
     cli: Cli, text: Path, trained: str, tmp_path: Path
 ) -> None:
     (tmp_path / "runs" / "0-holiday").mkdir()
+    (tmp_path / "runs" / "0-holiday" / "photo.jpg").write_text("x")
     first, second = cli("runs", "--json").lines
     assert first == {"run": trained, "model": "rnn", "data": str(text), "step": 12}
     assert list(second) == ["error"]

@@ -17,6 +17,8 @@ from engine.family import Descent, TrainKnobs
 from engine.learner import (
     FLOOR,
     MOST_SEED,
+    OPTIMISER,
+    PICKLED,
     Learner,
     TorchRandom,
     is_finite,
@@ -279,7 +281,13 @@ def test_live_knobs_and_curves_are_saved_too(tmp_path: Path) -> None:
     assert [mark.text for mark in again.history.marks] == ["turned"]
 
 
-FILES = ("weights.safetensors", "averaged.safetensors", "optimiser.pt", "history.npz", "state.json")
+FILES = (
+    "weights.safetensors",
+    "averaged.safetensors",
+    "optimiser.safetensors",
+    "history.npz",
+    "state.json",
+)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -331,11 +339,44 @@ def test_a_state_of_another_size_is_refused(tmp_path: Path) -> None:
         larger.load(tmp_path)
 
 
-def test_an_optimiser_file_can_run_no_code(tmp_path: Path) -> None:
-    learner().save(tmp_path)
-    torch.save({"optimisers": print}, tmp_path / "optimiser.pt")
-    with pytest.raises(PlaygroundError, match=r"(?i)weights.only"):
-        learner().load(tmp_path)
+class Bomb:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (self.path,))
+
+
+def test_a_pickle_of_an_older_version_is_not_opened_and_the_rest_is_loaded(tmp_path: Path) -> None:
+    made = learner()
+    advanced(made, 3)
+    made.history.add(3, 0.1, {"loss": 1.0})
+    made.save(tmp_path)
+    (tmp_path / OPTIMISER).unlink()
+    torch.save({"optimisers": Bomb(tmp_path / "exploded")}, tmp_path / PICKLED)
+    again = learner(seed=99)
+    again.load(tmp_path)
+    assert not (tmp_path / "exploded").exists()
+    assert not again.complete
+    assert again.step == 3
+    assert again.history.last() == {"loss": 1.0}
+    found, wanted = bits(again), bits(made)
+    weights = [name for name in wanted if name.startswith(("weights/", "averaged/"))]
+    assert weights
+    assert all(found[name] == wanted[name] for name in weights)
+
+
+def test_beside_a_pickle_the_newer_file_counts(tmp_path: Path) -> None:
+    made = learner()
+    advanced(made, 3)
+    made.save(tmp_path)
+    (tmp_path / PICKLED).write_bytes(b"no")
+    again = learner(seed=99)
+    again.load(tmp_path)
+    assert again.complete
+    assert bits(again) == bits(made)
 
 
 # --- remembered and recalled

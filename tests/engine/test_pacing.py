@@ -32,6 +32,7 @@ class Desk:
     def __init__(self, clock: Clock, tasks: dict[str, tuple[float, float]]) -> None:
         self.clock = clock
         self.done: list[str] = []
+        self.trained = 0.0
         self.tasks = tasks
         self.job = Job(Worker(), "training", None, None)
         self.aside = Aside(self.job, self.due, SHARE)
@@ -45,13 +46,15 @@ class Desk:
         self.done.append(key)
         yield
 
-    def train(self, seconds: float, step_seconds: float = 0.01) -> None:
-        """Steps of training, with a look up after each."""
+    def train(self, seconds: float, step_seconds: float = 0.01, others: float = 0.0) -> None:
+        """Steps of training, with a look up after each; and other jobs' turns in between."""
         until = self.clock.now + seconds
         while self.clock.now < until:
             self.clock.now += step_seconds
-            for _ in self.aside.take_turn(7):
+            self.trained += step_seconds
+            for _ in self.aside.take_turn(7, self.trained):
                 pass
+            self.clock.now += others
 
 
 def test_everything_is_done_once_at_the_start(clock: Clock) -> None:
@@ -73,6 +76,15 @@ def test_the_share_of_the_time_is_bounded(clock: Clock) -> None:
     assert len(desk.done) * cost <= 200.0 * SHARE + 3 * cost
     assert len(desk.done) * cost >= 200.0 * SHARE * 0.8
     assert abs(desk.done.count("a") - desk.done.count("b")) <= 1
+
+
+def test_the_time_that_others_take_pays_nothing_off(clock: Clock) -> None:
+    """Where many train at once, each still spends most of its own turns on steps."""
+    cost = 0.1
+    desk = Desk(clock, {"a": (0.1, cost)})
+    desk.train(400.0, others=0.07)
+    assert desk.trained > 40
+    assert len(desk.done) * cost <= desk.trained * SHARE + 3 * cost
 
 
 def test_one_slow_picture_does_not_hold_up_the_others_for_long(clock: Clock) -> None:

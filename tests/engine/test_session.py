@@ -693,6 +693,25 @@ def test_weights_that_are_no_numbers_are_never_saved(
     assert bits(the(again)) == unbroken(last_good)
 
 
+def test_a_pause_before_it_is_noticed_goes_back_too(
+    fresh: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what is in memory would be no numbers, and good for nothing but a reset."""
+    monkeypatch.setattr(session_, "AUTOSAVE_SECONDS", 1e9)
+    monkeypatch.setattr(session_, "FLUSH_SECONDS", 1e9)
+    session = fresh(spoiled(lambda call: call > 10))
+    finish(session.start(steps=10))
+    job = session.start(steps=100_000)
+    until(lambda: session.step > 12)
+    session.pause()
+    assert job.wait(SOON)
+    assert bits(the(session)) == unbroken(10)
+    (mark,) = session.history.marks
+    assert "back to step 10, learning rate 0.015" in mark.text
+    assert events_of(job)[Said] == Said(mark.text, grave=True)
+    assert session.playground.store.read(the_run(session).id).train["learning_rate"] == 0.015
+
+
 # --- saved, opened, continued
 
 
@@ -789,7 +808,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "no weights": lambda run: tiny.checkpoint_file(run, "weights.safetensors").unlink(),
     "half weights": lambda run: cut(tiny.checkpoint_file(run, "weights.safetensors")),
     "half average": lambda run: cut(tiny.checkpoint_file(run, "averaged.safetensors")),
-    "half optimiser": lambda run: cut(tiny.checkpoint_file(run, "optimiser.pt")),
+    "half optimiser": lambda run: cut(tiny.checkpoint_file(run, "optimiser.safetensors")),
     "half history": lambda run: cut(tiny.checkpoint_file(run, "history.npz")),
     "half state": lambda run: cut(tiny.checkpoint_file(run, "state.json")),
     "no data.json": lambda run: (run / "data.json").unlink(),
@@ -999,6 +1018,20 @@ def test_one_view_can_show_all_that_was_kept(fresh: Open) -> None:
         wanted.append(float(made.averaged.state_dict()["head.weight"][0, 0]))
     assert shown.payload.values == tuple(wanted)
     assert len(set(wanted)) > 3
+
+
+def test_snapshots_after_the_step_that_was_saved_are_made_anew(fresh: Open) -> None:
+    """They are of steps that were undone, or lost when the program was killed."""
+    session = fresh()
+    finish(session.start(steps=8))
+    folder = session._snapshot_folder()
+    (folder / "12.safetensors").write_bytes((folder / "0.safetensors").read_bytes())
+    again = fresh()
+    finish(again.restore(the_run(session).id))
+    assert list(again.snapshots) == list(session.snapshots) == [0, 1, 2, 4, 6, 8]
+    finish(again.start(steps=12))
+    assert list(again.snapshots) == [0, 1, 2, 4, 6, 8, 12]
+    assert (folder / "12.safetensors").read_bytes() != (folder / "0.safetensors").read_bytes()
 
 
 def test_no_more_snapshots_than_agreed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

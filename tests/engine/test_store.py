@@ -210,14 +210,15 @@ def test_a_new_name_is_free_and_sorts_by_time(
     monkeypatch.setattr(time, "strftime", lambda _: "20260101-000000")
     names = []
     for _ in range(3):
-        names.append(store.new_id("lstm", "My Text (2).txt"))
-        save(store, 1, dataclasses.replace(RUN, id=names[-1]))
+        names.append(store.begin("lstm", "My Text (2).txt"))
+        assert store.path(names[-1]).is_dir()
     stem = "20260101-000000-lstm-my-text--2--txt"
     assert names == [stem, f"{stem}-2", f"{stem}-3"]
     store.delete(names[0])
-    assert store.new_id("lstm", "My Text (2).txt") == f"{stem}-4", "the trash counts too"
+    assert store.begin("lstm", "My Text (2).txt") == f"{stem}-4", "the trash counts too"
     for title in ("对话", "", "../..", "a" * 300):
         assert store.path(store.new_id("rnn", title)).parent == store.folder
+        assert store.path(store.begin("rnn", title)).parent == store.folder
     assert store.new_id("rnn", "对话").endswith("-rnn-data")
 
 
@@ -281,7 +282,7 @@ def test_a_damaged_run_json_is_refused_and_the_others_are_still_listed(
     assert RUN.id in str(error)
 
 
-@pytest.mark.parametrize("version", [FORMAT + 1, 99, "2", None])
+@pytest.mark.parametrize("version", [FORMAT + 1, 99, 0, "2", None])
 @pytest.mark.parametrize("rest", [WHOLE, {"id": RUN.id, "things": []}])
 def test_another_format_is_said_to_be_that_even_where_all_else_differs(
     store: Store, version: object, rest: dict[str, Any]
@@ -289,7 +290,9 @@ def test_another_format_is_said_to_be_that_even_where_all_else_differs(
     path = store.path(RUN.id)
     path.mkdir(parents=True)
     (path / "run.json").write_text(json.dumps({**rest, "format": version}))
-    with pytest.raises(RunError, match=rf"another version \(format {version}\).*format {FORMAT}"):
+    with pytest.raises(
+        RunError, match=rf"another version \(format {version}\).*format 1 / {FORMAT}"
+    ):
         store.read(RUN.id)
 
 
@@ -323,6 +326,21 @@ def test_what_is_not_ours_is_told_or_passed_over(store: Store) -> None:
     assert (found, error) == (run, None)
     with pytest.raises(RunError, match="not a run folder"):
         store.read("notes.txt" if os.name == "nt" else "nowhere")
+
+
+def test_a_run_that_was_killed_before_its_first_save_is_passed_over(store: Store) -> None:
+    """There is nothing in it; one that lost its run.json later is told."""
+    folder = store.folder / "begun"
+    for made in ("snapshots", "checkpoints/000000000-123"):
+        (folder / made).mkdir(parents=True)
+        assert store.survey() == ()
+    for made in ("data.json", ".run.json.17.part", "checkpoints/000000000-123/weights.safetensors"):
+        (folder / made).write_text("half")
+        assert store.survey() == ()
+    (folder / "checkpoints" / "000000400-123").mkdir()
+    ((none, error),) = store.survey()
+    assert none is None
+    assert "begun is not a run folder: it has no run.json" in str(error)
 
 
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:

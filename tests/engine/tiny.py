@@ -247,7 +247,7 @@ def bits(learner: Learner) -> dict[str, bytes]:
                 for moment, value in state.items():
                     key = f"optimiser/{name}/{number}/{place}/{moment}"
                     found[key] = torch.as_tensor(value).numpy().tobytes()
-    found["random"] = learner.random.inside[0].numpy().tobytes()
+    found["random"] = learner.random.inside.numpy().tobytes()
     found["draws"] = learner.draws.get_state().numpy().tobytes()
     found["step"] = str(learner.step).encode()
     return found

@@ -440,7 +440,7 @@ def errors(trained: Trained, knobs: Any) -> Drawing:
             data.source_title or N_("Source"),
             N_("Output"),
             N_("Expected"),
-            N_("Error"),
+            N_("What is wrong"),
             N_("Sure, %"),
             *((N_("Right by"),) if others else ()),
         ),

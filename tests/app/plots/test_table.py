@@ -121,7 +121,7 @@ def test_what_differs_and_what_is_wrong_is_also_said(qtbot: QtBot) -> None:
         widget.model.data(widget.model.index(0, n), Qt.ItemDataRole.AccessibleTextRole)
         for n in range(3)
     ]
-    assert said == ["2023年5月: wrong, differs: 3年", "right one: right", "plain"]
+    assert said == ["2023年5月: wrong, differs: 3年", "right one: correct", "plain"]
 
 
 def test_marks_are_counted_as_qt_counts(qtbot: QtBot) -> None:

@@ -309,7 +309,7 @@ def test_who_cannot_see_it_is_told(qtbot: QtBot) -> None:
     widget = widget_of(qtbot)
     widget.seek(widget.end)
     said = widget.track.accessibleDescription().split("\n")
-    assert said[0] == "One by one: 10.00 ms · 5 passes · right · 3rd · ABCD"
+    assert said[0] == "One by one: 10.00 ms · 5 passes · correct · 3rd · ABCD"
     assert said[1] == "At once: 1.00 ms · 1 pass · wrong · 1st · ABXD"
 
 

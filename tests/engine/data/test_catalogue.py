@@ -1,6 +1,7 @@
 """The catalogue: every data set is there without a network, and is what it says it is."""
 
 import importlib.metadata
+import itertools
 import json
 import re
 import subprocess
@@ -16,9 +17,10 @@ import soundfile
 from PIL import Image
 
 from engine import music
-from engine.data import bundled, catalogue
+from engine.data import bundled, catalogue, pair_sets
 from engine.data.catalogue import Data
 from engine.data.images import ImageData
+from engine.data.pairs import UNKNOWN, PairData
 from engine.data.points import PointData
 from engine.data.sound import SoundData
 from engine.data.text import TextData
@@ -28,6 +30,7 @@ KEYS = [entry.key for entry in catalogue.DATA]
 HERE = [entry for entry in catalogue.DATA if entry.download is None]
 TEXTS = [entry.key for entry in HERE if entry.kind == "text"]
 OTHERS = [entry.key for entry in HERE if entry.kind in ("images", "points")]
+PAIRS = [entry.key for entry in HERE if entry.kind == "pairs"]
 SOUNDS = [entry.key for entry in HERE if entry.kind == "sound"]
 
 
@@ -55,6 +58,12 @@ def pictures(name: str) -> ImageData:
 def points(name: str) -> PointData:
     data = run(catalogue.load(name))
     assert isinstance(data, PointData)
+    return data
+
+
+def pairs(name: str) -> PairData:
+    data = run(catalogue.load(name))
+    assert isinstance(data, PairData)
     return data
 
 
@@ -235,6 +244,8 @@ def test_a_name_may_say_the_kind_of_its_tokens(kind: str) -> None:
         ("/my/photos::33rgb", ("/my/photos::33rgb", "auto")),
         ("letters:HI", ("letters:HI", "auto")),
         ("/my/talk.wav::16k", ("/my/talk.wav", "16k")),
+        ("/my/table.csv::pairs", ("/my/table.csv", "pairs")),
+        ("dates:en-zh", ("dates:en-zh", "auto")),
         ("/my/talk.wav::44k", ("/my/talk.wav::44k", "auto")),
     ],
 )
@@ -248,6 +259,7 @@ def test_tokens_are_for_what_has_some() -> None:
     assert catalogue.with_tokens("a.txt::bpe", "auto") == "a.txt"
     assert catalogue.with_tokens("/my/photos::32rgb", "auto") == "/my/photos::32rgb"
     assert catalogue.with_tokens("/my/talk.wav::16k", "auto") == "/my/talk.wav::16k"
+    assert catalogue.with_tokens("/my/table.csv::pairs", "byte") == "/my/table.csv::pairs"
 
 
 @pytest.mark.parametrize(
@@ -377,6 +389,113 @@ def test_letters_take_a_word() -> None:
         run(catalogue.load("letters:"))
 
 
+# --- pairs
+
+
+@pytest.fixture
+def few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair_sets, "DAYS", 200)
+    monkeypatch.setattr(pair_sets, "HELD_OUT_DAYS", 40)
+    monkeypatch.setattr(pair_sets, "NUMBERS", 200)
+    monkeypatch.setattr(pair_sets, "HELD_OUT_NUMBERS", 40)
+
+
+@pytest.mark.usefixtures("few_pairs")
+@pytest.mark.parametrize("key", PAIRS)
+def test_every_set_of_pairs_loads(key: str) -> None:
+    entry = catalogue.find(key)
+    data = pairs(key)
+    assert (data.key, data.kind) == (key, entry.kind)
+    assert str(data.title).startswith(str(entry.title))
+    assert dict(data.facts())["Credit"] == entry.credit
+    assert data.counts == (len(data.train.sources), len(data.held_out.sources))
+    assert 0.05 < data.counts[1] / sum(data.counts) < 0.2
+    assert (data.source, data.sha256) == (None, "")
+    learned = {data.sources.decode(each) for each in data.train.sources[:2000]}
+    held_out = {data.sources.decode(each) for each in data.held_out.sources}
+    assert len(learned) > 100
+    assert not learned & held_out
+    assert (data.preview().columns) == (data.source_title, data.target_title)
+    kept = catalogue.from_json(json.loads(json.dumps(catalogue.to_json(data))))
+    assert isinstance(kept, PairData)
+    assert catalogue.to_json(kept) == catalogue.to_json(data)
+    assert (kept.sources, kept.targets) == (data.sources, data.targets)
+
+
+@pytest.mark.usefixtures("few_pairs")
+def test_what_is_held_out_has_no_character_that_was_never_seen() -> None:
+    for name in ("dates", "dates:fr-ja-any", "numbers:de"):
+        data = pairs(name)
+        assert not any((array == UNKNOWN).any() for array in data.held_out)
+
+
+@pytest.mark.usefixtures("few_pairs")
+@pytest.mark.parametrize(
+    ("name", "key", "titles", "source"),
+    [
+        ("dates", "dates", ("English", "Chinese"), "[A-Z].*"),
+        ("dates:en-zh", "dates", ("English", "Chinese"), "[A-Z].*"),
+        ("dates:en-zh-one", "dates", ("English", "Chinese"), "[A-Z].*"),
+        ("dates:de", "dates:de", ("German", "Chinese"), ".*(Mai|Oktober|Dezember).*"),
+        ("dates:iso-fr", "dates:iso-fr", ("ISO 8601", "French"), r"\d{4}-\d\d-\d\d"),
+        ("dates:ja-en-any", "dates:ja-en-any", ("Japanese", "English"), ".*曜日"),
+        ("numbers", "numbers", ("Number", "English"), r"\d+"),
+        ("numbers:en", "numbers", ("Number", "English"), r"\d+"),
+        ("numbers:fr", "numbers:fr", ("Number", "French"), r"\d+"),
+    ],
+)
+def test_languages_are_what_was_chosen(
+    name: str, key: str, titles: tuple[str, str], source: str
+) -> None:
+    data = pairs(name)
+    assert data.key == key
+    assert (data.source_title, data.target_title) == titles
+    assert all(title in str(data.title) for title in titles if title != "Number")
+    assert any(re.fullmatch(source, data.sources.decode(each)) for each in data.train.sources)
+    assert pairs(data.key).train.targets.tolist() == data.train.targets.tolist()
+    assert catalogue.entry_of(name) is catalogue.find(key.partition(":")[0])
+
+
+@pytest.mark.usefixtures("few_pairs")
+def test_with_any_form_a_source_has_several_targets() -> None:
+    def most(name: str) -> int:
+        return max(map(len, pairs(name).references.values()))
+
+    assert (most("dates:zh-de"), most("dates:zh-de-any")) == (1, 2)
+
+
+@pytest.mark.parametrize("language", pair_sets.LOCALES)
+def test_a_language_is_not_translated_to_itself(language: str) -> None:
+    with pytest.raises(PlaygroundError, match=f"from {language} to the same: choose two different"):
+        run(catalogue.load(f"dates:{language}-{language}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("dates:xx", r"dates cannot be had as 'xx'.*From \(en \| zh .*Forms \(one \| any\)"),
+        ("dates:en-zh-all", "cannot be had as 'en-zh-all'"),
+        ("dates:en-zh-any-more", "cannot be had as 'en-zh-any-more'"),
+        ("numbers:zh", r"numbers cannot be had as 'zh'.*Language \(en \| de \| fr \| ja\)"),
+        ("dates::bpe", "dates cannot be had as 'bpe'"),
+        ("numbers:de::pairs", "numbers:de cannot be had as 'pairs'"),
+    ],
+)
+def test_a_choice_of_pairs_that_there_is_not(name: str, says: str) -> None:
+    with pytest.raises(PlaygroundError, match=says):
+        run(catalogue.load(name))
+
+
+def test_what_is_chosen_is_named_as_short_as_can_be() -> None:
+    dates = catalogue.find("dates")
+    for values in itertools.product(*(choice.values for choice in dates.choices)):
+        name = dates.named(values)
+        assert dates.chosen(name.partition(":")[2]) == values
+    assert dates.named(("en", "zh", "one")) == "dates"
+    assert dates.named(("en", "de", "one")) == "dates:en-de"
+    assert dates.named(("en", "zh", "any")) == "dates:en-zh-any"
+
+
 # --- own data of each kind
 
 
@@ -389,6 +508,8 @@ def own(tmp_path: Path) -> Path:
     Image.new("L", (20, 20)).save(tmp_path / "one.PNG")
     (tmp_path / "points.csv").write_text("\n".join(f"{i},{i * i}" for i in range(30)))
     np.save(tmp_path / "points.npy", np.random.default_rng(0).random((30, 2)))
+    (tmp_path / "pairs.tsv").write_text("\n".join(f"s{i}\tt{i}" for i in range(30)))
+    (tmp_path / "digits.csv").write_text("\n".join(f"{i},{i}0" for i in range(30)))
     (tmp_path / "story.txt").write_text("once upon a time\n" * 50)
     (tmp_path / "notes").write_text("once upon a time\n" * 50)
     (tmp_path / "wide.log").write_bytes("once upon a time\n".encode("utf-16") * 50)
@@ -405,6 +526,8 @@ def own(tmp_path: Path) -> Path:
         ("one.PNG", "picture"),
         ("points.csv", "points"),
         ("points.npy", "points"),
+        ("pairs.tsv", "pairs"),
+        ("digits.csv", "points"),
         ("story.txt", "text"),
         ("notes", "text"),
         ("wide.log", "text"),
@@ -415,7 +538,7 @@ def own(tmp_path: Path) -> Path:
 )
 def test_what_a_path_is(own: Path, name: str, kind: str) -> None:
     assert catalogue.kind_of(own / name) == kind
-    if kind in ("text", "images", "points", "sound"):
+    if kind in ("text", "images", "points", "pairs", "sound"):
         name = str(own / name)
         data = run(catalogue.load(name))
         assert data.kind == kind
@@ -431,6 +554,14 @@ def test_a_folder_has_the_form_that_its_name_says(own: Path) -> None:
     assert data.shape == (28, 28, 1)
     assert data.key == name
     assert pictures(str(own / "photos")).shape == (32, 32, 3)
+
+
+def test_a_table_of_numbers_is_of_pairs_where_its_name_says_so(own: Path) -> None:
+    name = f"{own / 'digits.csv'}::pairs"
+    data = pairs(name)
+    assert data.key == name
+    assert data.source == own / "digits.csv"
+    assert pairs(data.key).to_json() == data.to_json()
 
 
 def test_a_sound_has_the_rate_that_its_name_says(own: Path) -> None:
@@ -449,6 +580,10 @@ def test_a_sound_has_the_rate_that_its_name_says(own: Path) -> None:
         ("photos::bpe", "cannot be had as 'bpe'"),
         ("story.txt::32rgb", "cannot be had as '32rgb'"),
         ("points.csv::byte", "cannot be had as 'byte'"),
+        ("pairs.tsv::byte", "cannot be had as 'byte'"),
+        ("pairs.tsv::16k", "cannot be had as '16k'"),
+        ("photos::pairs", "cannot be had as 'pairs'"),
+        ("talk.FLAC::pairs", "cannot be had as 'pairs'"),
         ("one.PNG", "single picture, and that is no data set: choose a folder"),
         ("bytes.bin", "is not a text"),
         ("broken.wav", "is no sound that can be read"),

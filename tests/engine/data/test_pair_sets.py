@@ -3,7 +3,6 @@
 import datetime
 import itertools
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,14 +10,21 @@ import pytest
 from engine.data import pair_sets
 from engine.data.pair_sets import ISO, LOCALES
 
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
-SHORT = [each[:3] for each in MONTHS]
-WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-HANZI = "一二三四五六日"
-KANJI = "月火水木金土日"
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+}
+MONTHS = {language: names.split() for language, names in _MONTHS.items()}
+_WEEKDAYS = {
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+    "de": "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag",
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "zh": "星期一 星期二 星期三 星期四 星期五 星期六 星期日",
+    "ja": "月曜日 火曜日 水曜日 木曜日 金曜日 土曜日 日曜日",
+    ISO: "",
+}
+WEEKDAYS = {language: names.split() for language, names in _WEEKDAYS.items()}
 
 
 def drained(making: Any) -> Any:
@@ -29,32 +35,46 @@ def drained(making: Any) -> Any:
             return end.value
 
 
-def english(text: str) -> tuple[datetime.date, str]:
-    """The day and the weekday (or "") of an English date, by a rule of its own."""
-    weekday = next((each for each in WEEKDAYS if text.startswith(each)), "")
-    rest = text.removeprefix(weekday).strip(", ").replace(",", "").split()
-    if rest[0].isdigit():
-        day, month, year = rest
-    else:
-        month, day, year = rest
-    number = 1 + (MONTHS.index(month) if month in MONTHS else SHORT.index(month))
-    return datetime.date(int(year), number, int(day)), weekday
+def day_of(text: str, language: str) -> datetime.date:
+    """The day that a text means, by rules of its own."""
+    numbers = [int(each) for each in re.findall(r"\d+", text)]
+    if language in ("zh", "ja", ISO):
+        return datetime.date(*numbers)
+    if len(numbers) == 3:
+        return datetime.date(*reversed(numbers))
+    (month,) = (
+        number
+        for number, name in enumerate(MONTHS[language], start=1)
+        if name in text.split() or (language == "en" and name[:3] in text.split())
+    )
+    return datetime.date(numbers[1], month, numbers[0])
 
 
-def eastern(text: str, days: str) -> tuple[datetime.date, str]:
-    """The same of a Chinese or Japanese date."""
-    year, month, day = (int(each) for each in re.findall(r"\d+", text)[:3])
-    name = re.search(r"星期(.)|(.)曜日", text)
-    index = -1 if name is None else days.index(name.group(1) or name.group(2))
-    return datetime.date(year, month, day), "" if index < 0 else WEEKDAYS[index]
+def has_weekday(text: str, language: str) -> bool:
+    return any(text.startswith(each) or text.endswith(each) for each in WEEKDAYS[language])
 
 
-READERS: dict[str, Callable[[str], tuple[datetime.date, str]]] = {
-    "en": english,
-    "zh": lambda text: eastern(text, HANZI),
-    "ja": lambda text: eastern(text, KANJI),
-    ISO: lambda text: (datetime.date.fromisoformat(text), ""),
-}
+def right(day: datetime.date, language: str, weekday: bool) -> set[str]:
+    """All forms in which a day may be written, put together by hand."""
+    d, m, y = day.day, day.month, day.year
+    name = MONTHS[language][m - 1] if language in MONTHS else ""
+    week = WEEKDAYS[language][day.weekday()] if WEEKDAYS[language] else ""
+    if weekday and week:
+        return {
+            "en": {f"{week}, {d} {name} {y}", f"{week}, {name} {d}, {y}"},
+            "de": {f"{week}, {d}. {name} {y}"},
+            "fr": {f"{week} {d} {name} {y}"},
+            "zh": {f"{y}年{m}月{d}日{week}"},
+            "ja": {f"{y}年{m}月{d}日{week}"},
+        }[language]
+    return {
+        "en": {f"{d} {name} {y}", f"{name} {d}, {y}", f"{name[:3]} {d}, {y}"},
+        "de": {f"{d}. {name} {y}", f"{d:02}.{m:02}.{y}"},
+        "fr": {f"{d} {name} {y}", f"{d:02}/{m:02}/{y}"},
+        "zh": {f"{y}年{m}月{d}日", f"{y}/{m}/{d}"},
+        "ja": {f"{y}年{m}月{d}日", f"{y}/{m:02}/{d:02}"},
+        ISO: {f"{y}-{m:02}-{d:02}"},
+    }[language]
 
 
 @pytest.fixture(autouse=True)
@@ -65,42 +85,78 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pair_sets, "HELD_OUT_NUMBERS", 60)
 
 
-@pytest.mark.parametrize(("source", "target"), [*itertools.permutations(READERS, 2)])
-def test_both_sides_are_the_same_day(source: str, target: str) -> None:
-    train, held_out = drained(pair_sets.dates(source, target))
-    assert (len(train), len(held_out)) == (300, 60)
-    for one, other in (*train, *held_out):
-        (day, weekday), (same, its) = READERS[source](one), READERS[target](other)
-        assert day == same, (one, other)
-        # A weekday that is named is the right one, and the target names it where the source does.
-        for name in (weekday, its):
-            assert name in ("", WEEKDAYS[day.weekday()])
-        if ISO not in (source, target):
-            assert bool(weekday) == bool(its)
+every_pair = pytest.mark.parametrize(("source", "target"), [*itertools.permutations(LOCALES, 2)])
 
 
-@pytest.mark.parametrize(("source", "target"), [*itertools.permutations(LOCALES, 2)])
+def sides(pairs: list[tuple[str, str]], source: str, target: str) -> set[datetime.date]:
+    """The days of `pairs`, of which each is sure to be right on both sides."""
+    days = set()
+    for one, other in pairs:
+        day, weekday = day_of(one, source), has_weekday(one, source)
+        assert one in right(day, source, weekday)
+        assert other in right(day, target, weekday), (one, other)
+        days.add(day)
+    return days
+
+
+@every_pair
 @pytest.mark.parametrize("forms", ["one", "any"])
-def test_no_day_that_is_held_out_is_learned_from(source: str, target: str, forms: str) -> None:
+def test_both_sides_are_the_same_day_and_none_that_is_held_out_is_learned_from(
+    source: str, target: str, forms: str
+) -> None:
     train, held_out = drained(pair_sets.dates(source, target, forms))
-    assert not {one for one, _ in train} & {one for one, _ in held_out}
-    assert not {other for _, other in train} & {other for _, other in held_out}
-    by_source: dict[str, set[str]] = {}
+    learned, kept = sides(train, source, target), sides(held_out, source, target)
+    assert (len(train), len(learned), len(kept)) == (300, 300, 60)
+    assert not learned & kept
+    assert min(learned | kept) >= pair_sets.FIRST
+    assert max(learned | kept) <= pair_sets.LAST
+    assert len({*held_out}) == len(held_out)
+    assert {has_weekday(one, source) for one, _ in train} == {
+        False,
+        source != ISO,
+    }
+
+
+@every_pair
+def test_with_any_form_a_held_out_day_has_all_that_are_right(source: str, target: str) -> None:
+    train, held_out = drained(pair_sets.dates(source, target, "any"))
+    targets: dict[str, set[str]] = {}
     for one, other in held_out:
-        by_source.setdefault(one, set()).add(other)
-    most = max(map(len, by_source.values()))
-    assert (most > 1) == (forms == "any" and target not in (ISO,))
+        targets.setdefault(one, set()).add(other)
+    for one, found in targets.items():
+        assert found == right(day_of(one, source), target, has_weekday(one, source))
+    assert max(map(len, targets.values())) == {"en": 3, ISO: 1}.get(target, 2)
+    # What is learned from shows each of them too, one for a day.
+    plain = [other for one, other in train if not has_weekday(one, source)]
+    digits = [re.fullmatch(r"[\d./-]+", other) is not None for other in plain]
+    assert {*digits} == ({True, False} if target not in ("en", ISO) else {target == ISO})
+
+
+@every_pair
+def test_with_one_form_a_source_has_one_target_and_all_look_alike(source: str, target: str) -> None:
+    parts = drained(pair_sets.dates(source, target))
+    assert len(parts[1]) == 60
+    patterns = set()
+    for one, other in (*parts[0], *parts[1]):
+        shape = re.sub(r"\d+", "0", other)
+        for each in (*WEEKDAYS[target], *MONTHS.get(target, [])):
+            shape = shape.replace(each, "w")
+        patterns.add((has_weekday(one, source), shape))
+    assert len(patterns) == (1 if ISO in (source, target) else 2) + (target == ISO != source)
 
 
 def test_two_days_are_never_written_alike() -> None:
     """Or a source would have two targets that are really different days."""
-    days = [pair_sets.FIRST + datetime.timedelta(days=31 * n) for n in range(800)]
+    year = [datetime.date(2000, 1, 1) + datetime.timedelta(days=n) for n in range(366)]
+    others = [pair_sets.FIRST + datetime.timedelta(days=373 * n) for n in range(98)]
     for language in LOCALES:
-        patterns = (*pair_sets._WITH_WEEKDAY[language], *pair_sets._WITHOUT[language])
-        for pattern in patterns:
-            texts = {pair_sets.written(day, pattern, language) for day in days}
-            if "yy" not in pattern.replace("y" * 4, ""):
-                assert len(texts) == len(days), (language, pattern)
+        meant: dict[str, set[datetime.date]] = {}
+        for pattern in (*pair_sets._WITH_WEEKDAY[language], *pair_sets._WITHOUT[language]):
+            for day in {*year, *others}:
+                text = pair_sets.written(day, pattern, language)
+                assert text in right(day, language, pattern in pair_sets._WITH_WEEKDAY[language])
+                meant.setdefault(text, set()).add(day)
+        assert all(len(days) == 1 for days in meant.values())
 
 
 def test_the_same_is_made_each_time() -> None:
@@ -142,6 +198,37 @@ def test_numbers_are_what_their_words_say() -> None:
     assert not {one for one, _ in train} & {one for one, _ in held_out}
 
 
+DIGITS = "零一二三四五六七八九"
+
+
+def kanji_value(words: str) -> int:
+    """A number in Japanese characters, which have names for ten thousands."""
+    total = part = digit = 0
+    for each in words:
+        if each in DIGITS:
+            digit = DIGITS.index(each)
+        elif each == "万":
+            total, part, digit = total + 10_000 * (part + digit), 0, 0
+        else:
+            part, digit = part + max(1, digit) * {"十": 10, "百": 100, "千": 1000}[each], 0
+    return total + part + digit
+
+
+def test_numbers_are_what_their_words_say_in_japanese() -> None:
+    for part in drained(pair_sets.numbers("ja")):
+        for one, other in part:
+            assert kanji_value(other) == int(one)
+
+
+@pytest.mark.parametrize("language", pair_sets.LANGUAGES)
+def test_of_each_length_there_are_numbers_in_both_parts(language: str) -> None:
+    for part in drained(pair_sets.numbers(language)):
+        assert {3, 4, 5, 6} <= {len(one) for one, _ in part} <= {1, 2, 3, 4, 5, 6}
+        assert len({one for one, _ in part}) == len(part)
+        letters = {each for _, words in part for each in words if not each.isalpha()}
+        assert letters <= {" ", ",", "-"}  # as they are on a keyboard
+
+
 @pytest.mark.parametrize("language", pair_sets.LANGUAGES)
 def test_no_two_numbers_have_the_same_words(language: str) -> None:
     pairs = [pair for part in drained(pair_sets.numbers(language)) for pair in part]
@@ -151,7 +238,8 @@ def test_no_two_numbers_have_the_same_words(language: str) -> None:
 def test_each_hanzi_has_a_syllable_and_a_tenth_is_held_out() -> None:
     train, held_out = drained(pair_sets.pinyin())
     assert len(held_out) == pytest.approx((len(train) + len(held_out)) / 10, abs=1)
-    for phrase, spoken in (*train[::50], *held_out[::10]):
+    assert not {one for one, _ in train} & {one for one, _ in held_out}
+    for phrase, spoken in (*train[::5], *held_out):
         assert len(spoken.split(" ")) == len(phrase) <= pair_sets.LONGEST_PHRASE
         assert re.fullmatch(r"[\u3400-\u9fff]+", phrase)
         assert not re.search(r"[\u3400-\u9fff\d]", spoken)

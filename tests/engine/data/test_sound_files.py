@@ -201,7 +201,7 @@ def test_what_is_no_sound(tmp_path: Path) -> None:
     (tmp_path / "folder.wav").mkdir()
     refused(tmp_path / "folder.wav", "is a folder")
     os.mkfifo(tmp_path / "pipe.wav")
-    refused(tmp_path / "pipe.wav", "is no file")
+    refused(tmp_path / "pipe.wav", "a pipe or a device, and no file")
     refused(tmp_path / "gone.wav", "there is no file")
     (tmp_path / "bytes.raw").write_bytes(bytes(9000))
     refused(tmp_path / "bytes.raw", "is no sound that can be read")

@@ -1,12 +1,14 @@
 """Drafts that are verified are the causal decoder's own output, whoever drafted."""
 
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from engine.data.pairs import END, MASK, PAD, SPECIAL
+from engine.data.pairs import BEGIN, END, MASK, PAD, SPECIAL, UNKNOWN, PairData, paired
 from engine.families import draft_and_verify
 from engine.families.draft_and_verify import MODEL, DraftAndVerify, SampleKnobs
 from engine.knobs import changed
@@ -20,15 +22,42 @@ NET = ParallelKnobs(layers=1, heads=2, head_width=8)
 SOURCES = list(DATA.references)
 
 
-def network(seed: int = 0, scale: float = 0.4) -> DraftAndVerify:
+LONGEST = 21
+
+
+def long_data() -> PairData:
+    """Letters of one side and of the other, up to `LONGEST` of them."""
+    random = np.random.default_rng(5)
+
+    def word(letters: str, size: int) -> str:
+        return "".join(random.choice(list(letters), size))
+
+    pairs = [(word("abcdef", 1 + n % 13), word("UVWXYZ", 1 + n % LONGEST)) for n in range(63)]
+    return paired("long", "Long", pairs[:42], pairs[42:])
+
+
+LONG = long_data()
+
+
+def network(
+    seed: int = 0, scale: float = 0.4, data: PairData = DATA, net: ParallelKnobs = NET
+) -> DraftAndVerify:
     torch.manual_seed(seed)
-    module = DraftAndVerify(NET, DATA)
+    module = DraftAndVerify(net, data)
     randomise(module, seed, scale)
     return module.eval().requires_grad_(False)
 
 
-def rows(sources: list[str]) -> Tensor:
-    return sources_of(DATA, sources)
+def rows(sources: list[str], data: PairData = DATA) -> Tensor:
+    return sources_of(data, sources)
+
+
+def more_often(module: DraftAndVerify, token: int, logit: float) -> None:
+    """The causal decoder says `token` more often, by so much."""
+    head: Any = module.causal.head
+    own = head.forward
+    more = logit * torch.nn.functional.one_hot(torch.tensor(token), head.out_features)
+    head.forward = lambda x: own(x) + more
 
 
 def texts(written: list[Written]) -> list[tuple[int, ...]]:
@@ -72,6 +101,115 @@ def test_whoever_watches_sees_the_same_and_every_pass(seed: int) -> None:
         assert seconds == sorted(seconds)
 
 
+# How readily the causal decoder ends, so that there are short targets and long ones.
+endings = pytest.mark.parametrize("end", [-50.0, -1.0, 0.0, 1.0, 50.0])
+NETS = (
+    NET,
+    ParallelKnobs(layers=2, heads=1, head_width=8, decoder_input="masks"),
+)
+
+
+@endings
+@pytest.mark.parametrize("net", NETS, ids=["copied", "masks"])
+@pytest.mark.parametrize("seed", range(3))
+def test_long_texts_are_the_same_too(seed: int, net: ParallelKnobs, end: float) -> None:
+    module = network(seed, 0.3, LONG, net)
+    more_often(module, END, end)
+    sources = list(LONG.references)[:8]
+    plain = module.one_by_one(rows(sources, LONG), False)
+    together = module.verified(rows(sources, LONG), False)
+    assert texts(together) == texts(plain)
+    for source, one, both in zip(sources, plain, together, strict=True):
+        (alone,) = module.verified(rows([source], LONG), False)
+        assert (alone.ids, alone.passes) == (both.ids, both.passes)
+        assert alone.passes <= 2 * one.passes
+    sizes = {len(each.ids) for each in plain}
+    assert sizes == ({0} if end > 9 else {LONGEST} if end < -9 else sizes)
+
+
+@torch.no_grad()
+def by_the_rule(module: DraftAndVerify, source: Tensor) -> tuple[tuple[int, ...], int, list[int]]:
+    """The causal decoder's own text, and how many passes and tokens a check the rule makes of it.
+
+    Each token is computed from all before it, without a cache; a check is a comparison of texts.
+    """
+    encoded = module.encoder(source)
+    causal, parallel = module.causal.read(encoded, source), module.parallel.read(encoded, source)
+    said: list[int] = []
+    while len(said) < module.longest and END not in said:
+        logits = module.causal(begun(torch.tensor([said], dtype=torch.long)), causal)[0, -1]
+        logits[[PAD, BEGIN, MASK, UNKNOWN]] = -torch.inf
+        said.append(int(logits.argmax()))
+    lengths, grew = module.length(encoded, source)[0], list[int]()
+    done = passes = 0
+    while done < len(said):
+        size = max(1, done + int(lengths[done:].argmax()))
+        drafted = said[:done]
+        if size > done:
+            passes += 1
+            given = torch.tensor([said[:done] + [MASK] * (size - done)])
+            best = module.parallel(given, parallel)[0, :, SPECIAL:].argmax(-1) + SPECIAL
+            drafted = said[:done] + best[done:].tolist()
+        passes += 1
+        before = done
+        while done < size and drafted[done] == said[done]:
+            done += 1
+        if done < len(said):
+            done += 1  # its own token
+        grew.append(done - before)
+    return tuple(each for each in said if each != END), passes, grew
+
+
+@endings
+@pytest.mark.parametrize("seed", range(4))
+def test_passes_are_those_of_the_rule_and_those_that_decoders_make(seed: int, end: float) -> None:
+    module = network(seed, 0.3, LONG)
+    more_often(module, END, end)
+    calls = {"causal": 0, "parallel": 0}
+
+    def counts(name: str) -> Any:
+        def hook(*_: Any) -> None:
+            calls[name] += 1
+
+        return hook
+
+    for source in list(LONG.references)[:5]:
+        ids, passes, grew = by_the_rule(module, rows([source], LONG))
+        calls.update(causal=0, parallel=0)
+        hooks = [
+            decoder.register_forward_hook(counts(name))
+            for name, decoder in (("causal", module.causal), ("parallel", module.parallel))
+        ]
+        (written,) = module.verified(rows([source], LONG), False)
+        for hook in hooks:
+            hook.remove()
+        assert (written.ids, written.passes) == (ids, passes)
+        assert written.passes == sum(calls.values())
+        assert calls["parallel"] <= calls["causal"] == len(grew)
+        assert all(tokens >= 1 for tokens in grew)
+
+
+@endings
+def test_each_check_keeps_what_agrees_and_adds_a_token(end: float) -> None:
+    module = network(1, 0.3, LONG)
+    more_often(module, END, end)
+    for source in list(LONG.references)[:5]:
+        ids, _, grew = by_the_rule(module, rows([source], LONG))
+        (written,) = module.verified(rows([source], LONG), True)
+        checks = [step for step in written.steps if str(step.note) != "draft"]
+        stood = [tuple(each for each in step.ids if each != MASK) for step in checks]
+        assert [len(each) for each in stood] == [
+            min(sum(grew[: n + 1]), len(ids)) for n in range(len(grew))
+        ]
+        assert all(each == ids[: len(each)] for each in stood)
+        before = 0
+        for step, kept in zip(checks, stood, strict=True):
+            accepted, drafted = map(int, re.findall(r"\d+", str(step.note)))
+            assert 0 <= accepted <= drafted
+            assert len(kept) - before in (accepted, accepted + 1)
+            before = len(kept)
+
+
 # --- drafts that are known
 
 
@@ -93,10 +231,15 @@ class Drafts:
 
 def with_length(module: DraftAndVerify, length: int) -> None:
     """The head says that every target has so many tokens."""
+    logits = torch.zeros(module.longest + 1)
+    logits[length] = 9.0
+    with_lengths(module, logits)
+
+
+def with_lengths(module: DraftAndVerify, logits: Tensor) -> None:
+    """The head says this of every target."""
     head: Any = module.length
-    logits = torch.zeros(1, module.longest + 1)
-    logits[0, length] = 9.0
-    head.forward = lambda _encoded, _sources: logits
+    head.forward = lambda _encoded, sources: logits.expand(len(sources), -1)
 
 
 def some_output(module: DraftAndVerify, least: int) -> tuple[Tensor, tuple[int, ...]]:
@@ -115,6 +258,24 @@ def test_a_perfect_draft_takes_two_passes(monkeypatch: pytest.MonkeyPatch) -> No
     with_length(module, len(ids))
     (written,) = module.verified(source, False)
     assert (written.ids, written.passes) == (ids, 2)
+
+
+@endings
+@pytest.mark.parametrize("seed", range(3))
+def test_an_oracle_takes_two_passes_whatever_the_length(
+    seed: int, end: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = network(seed, 0.3, LONG)
+    more_often(module, END, end)
+    for source in list(LONG.references)[:4]:
+        ids, _, _ = by_the_rule(module, rows([source], LONG))
+        # Nothing is no length that can be drafted; what is too long is cut where the text ends.
+        for length in {max(1, len(ids)), LONGEST}:
+            oracle = Drafts(lambda place, ids=ids: [*ids, *[SPECIAL] * LONGEST][place])
+            monkeypatch.setattr(draft_and_verify, "fill", oracle)
+            with_length(module, length)
+            (written,) = module.verified(rows([source], LONG), False)
+            assert (written.ids, written.passes, oracle.asked) == (ids, 2, 1)
 
 
 def test_of_a_draft_that_is_right_up_to_a_place_that_much_is_kept(
@@ -150,12 +311,30 @@ def test_the_worst_draft_costs_no_more_than_two_passes_for_a_token(
     with_length(module, module.longest)
     (written,) = module.verified(source, False)
     assert written.ids == plain.ids
-    checks = written.passes - wrong.asked
-    assert checks <= plain.passes
-    assert written.passes <= 2 * plain.passes
+    # One by one takes a pass for each token, the end among them (but for the longest, which
+    # needs none). Each check brings one of these at least, and before it there is one draft at
+    # most: so never more than twice as many, and just that many where nothing is ever right.
+    assert wrong.asked == plain.passes
+    assert written.passes == 2 * plain.passes
 
 
-@pytest.mark.parametrize("length", [1, 2, DATA.longest[1]])
+@endings
+def test_the_worst_drafts_of_long_texts_cost_twice_the_passes(
+    end: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = network(2, 0.3, LONG)
+    more_often(module, END, end)
+    for source in list(LONG.references)[:4]:
+        (plain,) = module.one_by_one(rows([source], LONG), False)
+        said = [*plain.ids, *[SPECIAL] * LONGEST]
+        worst = Drafts(lambda place, said=said: (said[place] - SPECIAL + 1) % 6 + SPECIAL)
+        monkeypatch.setattr(draft_and_verify, "fill", worst)
+        with_length(module, LONGEST)
+        (written,) = module.verified(rows([source], LONG), False)
+        assert (written.ids, written.passes) == (plain.ids, 2 * plain.passes)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, DATA.longest[1]])
 @pytest.mark.parametrize("seed", range(3))
 def test_an_absurd_length_changes_no_text(length: int, seed: int) -> None:
     module = network(seed)
@@ -164,15 +343,39 @@ def test_an_absurd_length_changes_no_text(length: int, seed: int) -> None:
     assert texts([module.verified(rows([each]), False)[0] for each in SOURCES[:4]]) == plain
 
 
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        torch.full((LONGEST + 1,), torch.nan),
+        torch.zeros(LONGEST + 1),
+        torch.full((LONGEST + 1,), torch.inf),
+        torch.linspace(9.0, -9.0, LONGEST + 1),
+        torch.tensor([0.0, torch.nan] * 11),
+    ],
+    ids=["none is a number", "all alike", "infinite", "short", "half"],
+)
+def test_lengths_that_make_no_sense_change_no_text(lengths: Tensor) -> None:
+    module = network(1, 0.3, LONG)
+    sources = list(LONG.references)[:6]
+    plain = texts(module.one_by_one(rows(sources, LONG), False))
+    with_lengths(module, lengths)
+    assert texts(module.verified(rows(sources, LONG), False)) == plain
+    assert texts([module.verified(rows([each], LONG), False)[0] for each in sources]) == plain
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-20, 1e3])
+def test_a_parallel_decoder_that_makes_no_sense_changes_no_text(scale: float) -> None:
+    module = network(1, 0.3, LONG)
+    sources = list(LONG.references)[:6]
+    plain = texts(module.one_by_one(rows(sources, LONG), False))
+    module.parallel.head.weight *= scale
+    assert texts(module.verified(rows(sources, LONG), False)) == plain
+
+
 def test_an_empty_target_and_one_that_never_ends() -> None:
-    module = network()
-    bias = torch.zeros(DATA.targets.size)
-    head: Any = module.causal.head
-    own = head.forward
-    for token, length in ((END, 0), (SPECIAL, module.longest)):
-        head.forward = lambda x, token=token: (
-            own(x) + 1e4 * torch.nn.functional.one_hot(torch.tensor(token), len(bias))
-        )
+    for token, length in ((END, 0), (SPECIAL, DATA.longest[1])):
+        module = network()
+        more_often(module, token, 1e4)
         one, other = (
             way(rows(SOURCES[:1]), False)[0] for way in (module.one_by_one, module.verified)
         )

@@ -2,16 +2,19 @@
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from engine.data.text import TextData
 from engine.families import parallel_lm
 from engine.families.parallel_lm import (
     ALL,
     ORDERS,
+    RANDOM,
     READING,
     SHARE,
     SUREST,
@@ -20,10 +23,12 @@ from engine.families.parallel_lm import (
     NetKnobs,
     ParallelLM,
     SampleKnobs,
+    after_prompt,
     blank,
     hide,
     nats,
     write,
+    written,
 )
 from engine.family import Trained
 from engine.knobs import changed
@@ -89,22 +94,32 @@ def test_at_gives_the_logits_of_the_places_alone() -> None:
 # --- what it learns
 
 
-@pytest.mark.parametrize("masking", [SHARE, ALL])
-def test_something_is_always_hidden_and_a_prompt_never(masking: str) -> None:
+def test_half_the_texts_have_no_prompt_and_the_others_one_of_any_length() -> None:
+    after = after_prompt((4000, 8), torch.Generator().manual_seed(0))
+    assert (after.int().diff(dim=1) >= 0).all()  # after the prompt all is asked for
+    assert after[:2000].all()
+    lengths = torch.bincount(8 - after[2000:].sum(1), minlength=9)
+    assert lengths[8] == 0
+    assert ((lengths[:8] > 250 * 0.7) & (lengths[:8] < 250 * 1.3)).all()
+
+
+def test_something_is_always_hidden_and_a_prompt_never() -> None:
     random = torch.Generator().manual_seed(0)
-    hidden = hide((4000, 8), masking, random)
+    after = torch.arange(8) >= torch.arange(8).repeat_interleave(1000)[:, None]
+    assert torch.equal(hide(after, ALL, random), after)
+    hidden = hide(after, SHARE, random)
     assert hidden.any(1).all()
-    first = hidden.int().argmax(1)
-    assert (first[:2000] == 0).float().mean() > (0.9 if masking == ALL else 0.3)
-    if masking == ALL:
-        # After the prompt all is hidden.
-        assert (hidden.int().diff(dim=1) >= 0).all()
-        assert hidden[:2000].all()
-        assert set(first[2000:].tolist()) == set(range(8))
-    else:
-        counts = torch.bincount(hidden[:2000].sum(1), minlength=9)[1:]
-        assert (counts > 2000 / 8 * 0.7).all()  # each number as likely
-        assert (counts < 2000 / 8 * 1.3).all()
+    assert not (hidden & ~after).any()
+    for prompt in range(8):
+        some = hidden[1000 * prompt :][:1000]
+        counts = torch.bincount(some.sum(1), minlength=9)[1:]
+        places = 8 - prompt
+        assert counts[places:].sum() == 0
+        # Each number is as likely, and so is each place: 4 standard deviations.
+        scatter = 4 * math.sqrt(1000 / places)
+        assert ((counts[:places] - 1000 / places).abs() <= scatter).all()
+        share = some[:, prompt:].float().mean(0)
+        assert share == pytest.approx((places + 1) / 2 / places, abs=4 * 0.5 / math.sqrt(1000))
 
 
 def test_the_loss_is_the_mean_over_the_hidden_tokens_of_each_text() -> None:
@@ -153,6 +168,24 @@ def test_all_at_once_is_a_product_of_marginals() -> None:
     assert total == pytest.approx(1.0, rel=1e-5)
 
 
+def test_all_at_once_is_measured_from_the_prompt_on_whatever_is_learned() -> None:
+    """From the first 8 pieces: the prompts by the same draws, and the marginals one by one."""
+    model = trained()
+    found = [
+        drained(parallel_lm.evaluate(model.module, DATA, NET, LearnKnobs(masking=masking), 64))
+        for masking in (SHARE, ALL)
+    ]
+    assert found[0]["at_once"] == found[1]["at_once"] == found[1]["held_out"]
+    assert found[0]["held_out"] != found[0]["at_once"]
+    after = after_prompt((8, 8), torch.Generator().manual_seed(0))
+    losses = []
+    for piece, asked in zip(DATA.held_out[:64].reshape(8, 8).astype(np.int64), after, strict=True):
+        seen = torch.from_numpy(piece).masked_fill(asked, model.module.mask)
+        table = model.module(seen[None])[0].double().log_softmax(-1)
+        losses.append(np.mean([-float(table[place, piece[place]]) for place in asked.nonzero()]))
+    assert found[0]["at_once"] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
 # --- writing
 
 
@@ -199,6 +232,28 @@ def test_one_round_is_what_each_place_would_say_by_itself() -> None:
     assert found.tokens[0].tolist() == module(torch.from_numpy(given))[0].argmax(-1).tolist()
 
 
+def test_without_a_temperature_the_seed_chooses_only_the_order() -> None:
+    module = network()
+    given = blank(module, 8, [], 3)
+    for order, rounds in ((RANDOM, 1), (SUREST, 3), (READING, 8)):
+        knobs = SampleKnobs(temperature=0.0, order=order, rounds=rounds)
+        *_, found = write(module, given, knobs, [1, 2, 3])
+        assert (found.tokens == found.tokens[0]).all()
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_texts_written_together_are_those_written_alone(order: str) -> None:
+    module = network()
+    given = blank(module, 8, [3], 7)
+    knobs = SampleKnobs(temperature=1.0, rounds=3, order=order)
+    seeds = range(20, 27)
+    texts = drained(written(module, given, knobs, seeds))
+    for row, seed in enumerate(seeds):
+        *_, alone = write(module, given[:1], knobs, [seed])
+        assert texts[row].tolist() == alone.tokens[0].tolist()
+    assert (given[:, 1:] == module.mask).all()
+
+
 def test_places_draw_as_often_as_their_marginals_say() -> None:
     """Monte Carlo over 4,000 seeds against the softmax, in one round."""
     module = network(3)
@@ -234,9 +289,12 @@ def test_a_sample_fills_its_places_and_says_what_is_wrong(rounds: int) -> None:
         assert each.kept == 3
         assert "".join(each.pieces[:3]) == "ada"
         for place, alternatives in enumerate(each.alternatives):
-            assert bool(alternatives) == (place >= 3 and each.pieces[place] != parallel_lm.GAP)
-            if alternatives:
-                chances = {one.id: one.probability for one in alternatives}
+            assert bool(alternatives) == (place >= 3)
+            chances = {one.id: one.probability for one in alternatives}
+            assert sorted(chances.values(), reverse=True)[:10] == list(chances.values())[:10]
+            if each.pieces[place] == parallel_lm.GAP:
+                assert each.probabilities[place] == 0.0
+            elif place >= 3:
                 assert chances[each.ids[place]] == each.probabilities[place]
     assert parallel_lm.GAP not in drawn[-1].text
     assert "16 texts" in drawn[-1].caption
@@ -249,6 +307,38 @@ def test_what_is_kept_stays_and_a_full_page_is_said_to_be_full() -> None:
     full = last(parallel_lm.sampler(trained(), SampleKnobs(prompt="ada bob cid"), ()))
     assert full.text == "ada bob "
     assert "All 8 places are given" in full.caption
+
+
+def test_what_an_earlier_sample_knew_of_what_is_kept_stays_known() -> None:
+    model = trained()
+    knobs = SampleKnobs(temperature=1.0)
+    first = last(parallel_lm.sampler(model, knobs, ()))
+    other = next(each.id for each in first.alternatives[4] if each.id != first.ids[4])
+    keep = (*first.ids[:4], other)
+    second = last(parallel_lm.sampler(replace(model, sample=first), knobs, keep))
+    assert second.ids[:5] == keep
+    assert second.kept == 5
+    assert second.probabilities[:4] == first.probabilities[:4]
+    assert second.alternatives[:4] == first.alternatives[:4]
+    assert math.isnan(second.probabilities[4])
+    assert second.alternatives[4] == ()
+
+
+def test_of_a_text_that_was_stopped_the_open_places_are_written() -> None:
+    model = trained()
+    knobs = SampleKnobs(temperature=1.0, rounds=4)
+    drawing = parallel_lm.sampler(model, knobs, ())
+    stopped = next(drawing)
+    drawing.close()
+    assert isinstance(stopped, Tokens)
+    assert stopped.pieces.count(parallel_lm.GAP) == 6
+    second = last(parallel_lm.sampler(replace(model, sample=stopped), knobs, stopped.ids[:7]))
+    assert model.module.mask not in second.ids
+    for place, token in enumerate(stopped.ids[:7]):
+        if token != model.module.mask:
+            assert second.ids[place] == token
+            assert second.alternatives[place] == stopped.alternatives[place]
+    assert all(second.alternatives)
 
 
 # --- views
@@ -294,6 +384,16 @@ def test_faults_are_drawn_for_1_2_4_rounds_and_held_out_text_lies_level() -> Non
     assert [line.x.tolist() for line in drawn.lines[:3]] == [[1, 2, 4, 8]] * 3
     assert [len(set(line.y.tolist())) for line in drawn.lines[3:]] == [1, 1, 1]
     assert all(0 <= line.y.min() <= line.y.max() <= 100 for line in drawn.lines)
+
+
+def test_without_the_text_it_learned_from_only_repetition_is_drawn() -> None:
+    stub = TextData.from_json(DATA.to_json())
+    model = replace(trained(), data=stub)
+    drawn = last(parallel_lm.rounds_view(model, parallel_lm.RoundsKnobs(rounds=4, count=4)))
+    (line,) = drawn.lines
+    assert line.x.tolist() == [1, 2, 4]
+    assert "not here" in drawn.caption
+    assert "nats" not in last(parallel_lm.dependence_view(model, parallel_lm.BeginKnobs())).caption
 
 
 def test_round_by_round_places_are_settled() -> None:

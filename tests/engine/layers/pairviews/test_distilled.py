@@ -1,6 +1,7 @@
 """What a teacher does: runs side by side, bits to choose, and what it changed."""
 
 import dataclasses
+import itertools
 import math
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine.data.pairs import PAD, SPECIAL, PairData, padded
+from engine.data.pairs import PAD, SPECIAL, PairData, padded, paired
 from engine.family import OTHER, Model, Trained
 from engine.layers.pairviews import distilled
-from engine.layers.translating import Pairs, begun, ended, sources_of
+from engine.layers.translating import Pairs, Way, Written, begun, ended, sources_of
 from engine.payloads import Table
-from tests.engine.layers.pairviews.models import DATA, draw, formula, made
+from engine.phrases import PlaygroundError
+from tests.engine.layers.pairviews.models import DATA, draw, formula, made, without_pairs
 from tests.engine.layers.test_paralleltext import drained
 
 
@@ -52,8 +54,17 @@ def test_what_is_missing_is_said_step_by_step() -> None:
     known = dataclasses.replace(plain, companions={"ar-translator": teacher})
     assert "train this model again" in distilled.to_do(known)
     assert "turned off" in distilled.to_do(taught)
-    both = dataclasses.replace(plain, companions={OTHER: taught, "ar-translator": teacher})
-    assert distilled.to_do(both) == ""
+    for one, other in ((plain, taught), (taught, plain)):
+        both = dataclasses.replace(one, companions={OTHER: other, "ar-translator": teacher})
+        assert distilled.to_do(both) == ""
+    # Another run of the same sort shows no difference, and one on other data none at all.
+    alike = dataclasses.replace(plain, companions={OTHER: plain, "ar-translator": teacher})
+    assert "train this model again" in distilled.to_do(alike)
+    alike = dataclasses.replace(taught, companions={OTHER: taught})
+    assert "turned off" in distilled.to_do(alike)
+    strange = dataclasses.replace(taught, data=dataclasses.replace(DATA, key="another"))
+    far = dataclasses.replace(plain, companions={OTHER: strange})
+    assert "train the model that writes one by one" in distilled.to_do(far)
 
 
 def test_bits_are_the_teachers_own_log_probability() -> None:
@@ -87,9 +98,63 @@ class Even:
         return self.bits * len(pairs.targets) * math.log(2) / tokens
 
 
+AR = cast(Model, SimpleNamespace(key="ar-translator", title="AR"))
+
+
+class Listed:
+    """A teacher that gives each target of a source the chance that a list says, and writes the
+    first of them."""
+
+    def __init__(self, data: PairData, chances: dict[str, dict[str, float]]) -> None:
+        self.data = data
+        self.chances = chances
+
+    def _write(self, sources: torch.Tensor, watch: bool) -> list[Written]:
+        texts = [next(iter(self.chances[self.data.sources.decode(each)])) for each in sources]
+        return [Written(tuple(self.data.targets.encode(each)), 1) for each in texts]
+
+    def ways(self) -> tuple[Way, ...]:
+        return (Way("greedy", "One by one", "One by one", self._write),)
+
+    def __call__(self, pairs: Pairs) -> float:
+        nats, tokens = 0.0, 0
+        for source, target in zip(pairs.sources.tolist(), pairs.targets.tolist(), strict=True):
+            text = self.data.targets.decode(target)
+            nats -= math.log(self.chances[self.data.sources.decode(source)][text])
+            tokens += len(text) + 1  # and its end
+        return nats / tokens
+
+
+def test_bits_are_counted_for_each_target_whatever_its_length() -> None:
+    # Halves of halves: 1 and 2 bits of the one source, 3 bits of the other.
+    held_out = [("a", "X"), ("a", "XXYX"), ("b", "YXYXY")]
+    data = paired("k", "K", [("ab", "XY"), ("ba", "YX")], held_out)
+    module = Listed(data, {"a": {"X": 1 / 2, "XXYX": 1 / 4}, "b": {"YXYXY": 1 / 8}})
+    teacher = Trained(module, None, None, data, 1, AR)
+    found = drained(distilled.choice(teacher, data, ("a", "b")))
+    assert found.data == pytest.approx((1 + 2 + 3) / 3)
+    assert found.own == pytest.approx((1 + 3) / 2)
+    assert found.targets == 1.5
+
+
+def test_more_sources_than_a_batch_count_alike() -> None:
+    names = ["".join(each) for each in itertools.product("abc", repeat=4)]
+    held_out = [(name, text) for name in names for text in ("X" * (1 + len(set(name))), "Y")]
+    data = paired("k", "K", [("abc", "XY")], held_out)
+    chances = {
+        name: {"X" * (1 + len(set(name))): 2.0**-number, "Y": 2.0 ** -(2 * number)}
+        for number, name in enumerate(names)
+    }
+    teacher = Trained(Listed(data, chances), None, None, data, 1, AR)
+    found = drained(distilled.choice(teacher, data, tuple(names)))
+    assert len(names) == 81
+    assert found.own == pytest.approx(40)  # the mean of 0 ... 80
+    assert found.data == pytest.approx(60)
+    assert found.targets == 2
+
+
 def test_so_many_bits_are_left_to_choose() -> None:
-    model = cast(Model, SimpleNamespace(key="ar-translator", title="AR"))
-    teacher = Trained(Even(1.0), None, None, DATA, 1, model)
+    teacher = Trained(Even(1.0), None, None, DATA, 1, AR)
     found = drained(distilled.choice(teacher, DATA, tuple(DATA.references)))
     assert (found.data, found.own) == (pytest.approx(1.0), pytest.approx(1.0))
     assert found.targets == 1.0
@@ -109,6 +174,40 @@ def test_what_the_teacher_wrote_in_another_way_is_counted_and_shown() -> None:
     assert before.marked
     assert after.marked
     assert f"of {len(taught)} targets" in table.caption.lower()
+
+
+def test_what_the_teacher_wrote_shorter_or_longer_is_another_text_too() -> None:
+    data = paired("k", "K", [("a", "XY"), ("b", "XYX"), ("c", "Y")], [("ab", "Y")])
+    said = padded([data.targets.encode(each) for each in ("X", "XYX", "YYYY")])
+    assert distilled.changed(dataclasses.replace(data, taught=said)).tolist() == [0, 2]
+    same = dataclasses.replace(data, taught=data.train.targets)
+    assert distilled.changed(same).tolist() == []
+    table = distilled.examples(same)
+    assert table.rows == ()
+    assert "wrote 0 (0.0%)" in table.caption
+
+
+def test_only_some_of_many_are_shown() -> None:
+    taught = np.full_like(DATA.train.targets, SPECIAL)
+    table = distilled.examples(dataclasses.replace(DATA, taught=taught))
+    assert len(table.rows) == distilled.EXAMPLES
+    count = len(distilled.changed(dataclasses.replace(DATA, taught=taught)))
+    assert count > distilled.EXAMPLES
+    assert f"wrote {count} (" in table.caption
+
+
+def test_the_view_shows_what_its_run_was_taught() -> None:
+    taught = np.full_like(DATA.train.targets, SPECIAL)
+    trained = dataclasses.replace(pupil(distil=True), data=dataclasses.replace(DATA, taught=taught))
+    runs, changes = draw(trained, "distillation", count=8).panels
+    assert [row[1].text for row in runs.rows] == ["the teacher"]
+    assert runs.rows[0][3].value == 100
+    assert len(changes.rows) == distilled.EXAMPLES
+
+
+def test_without_the_pairs_it_is_said() -> None:
+    with pytest.raises(PlaygroundError, match="held-out pairs"):
+        draw(without_pairs(made("nat")), "distillation")
 
 
 def test_the_view_has_a_row_for_each_run() -> None:

@@ -38,6 +38,15 @@ def test_only_runs_on_the_same_data_are_compared() -> None:
     assert [each.model.key for each in found] == ["formula", "nat"]
 
 
+def test_a_file_that_has_changed_since_is_other_data() -> None:
+    """It may have learned from what is held out now."""
+    before = dataclasses.replace(pair_data(60), sha256="0" * 64)
+    after = dataclasses.replace(before, sha256="1" * 64)
+    own = formula(after)
+    found = shared.comparable(beside(own, formula(before, "nat"), formula(after, "mask-predict")))
+    assert [each.model.key for each in found] == ["formula", "mask-predict"]
+
+
 def test_what_is_not_there_is_named_in_the_order_of_the_tab() -> None:
     there = [formula(key="nat"), formula(key="draft-and-verify")]
     assert shared.absent(there) == ("AR", "Mask-Predict", "LSTM")
