@@ -154,10 +154,10 @@ class TableModel(QAbstractTableModel):
         self.table = table
         self.best = [best_rows(table, column) for column in range(len(table.columns))]
         self.order = order_of(table, self._column, self._descending)
-        if same:
+        if same and self.order and table.columns:
             last = self.index(len(table.rows) - 1, len(table.columns) - 1)
             self.dataChanged.emit(self.index(0, 0), last)
-        else:
+        elif not same:
             self.endResetModel()
 
     def cell(self, index: Index) -> Cell:

@@ -349,7 +349,9 @@ def decoded(source: Path | io.BytesIO, shape: tuple[int, int, int]) -> Pixels:
         _check_kind(source)
         with Image.open(source, formats=formats) as image:
             if not isinstance(image, JpegImageFile) or "progressive" in image.info:
-                _check_size(image.size, MOST_DECODED)
+                # JPEG 2000 has four bytes for each colour of each point.
+                half = image.format == "JPEG2000"
+                _check_size(image.size, MOST_DECODED // 2 if half else MOST_DECODED)
             image.draft(None, (2 * width, 2 * height))  # only a JPEG heeds it
             _check_size(image.size, MOST_PIXELS)
             turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))

@@ -1,6 +1,6 @@
 """Predict all at once: a language model that fills every place of a text in one go.
 
-The text has a fixed number of places. Some are given, the others hold a mask, and from what is
+The text has a fixed number of places and begins where a line does. Some places are given, the others hold a mask, and from what is
 given g the network says of each masked place which token stands there:
 
     p(x | g) = prod_i p(x_i | g)                      all at once: a product of marginals
@@ -44,7 +44,9 @@ from engine.layers.paralleltext import (
     Known,
     faults,
     held_out_faults,
+    held_out_pieces,
     known_of,
+    pieces,
     together,
     told,
 )
@@ -143,6 +145,8 @@ class ParallelLM(nn.Module):
         super().__init__()
         self.mask = vocabulary
         self.embed = nn.Embedding(vocabulary + 1, net.width)
+        # Turning alone does not tell places apart that all hold the mask.
+        self.place = nn.Parameter(torch.randn(net.places, net.width) * 0.3)
         self.register_buffer("turn", rotation(net.places, net.head_width), persistent=False)
         self.blocks = nn.ModuleList(Block(net) for _ in range(net.layers))
         self.head = nn.Linear(net.width, vocabulary, bias=False)
@@ -150,7 +154,7 @@ class ParallelLM(nn.Module):
 
     def vectors(self, tokens: Tensor) -> Tensor:
         """Tokens (B, T), masks among them, to what is known of each place: (B, T, C)."""
-        x = norm(self.embed(tokens))
+        x = norm(self.embed(tokens) + self.place[: tokens.shape[1]])
         turn = self.turn[:, : tokens.shape[1]]
         for block in self.blocks:
             x = block(x, turn)
@@ -218,10 +222,9 @@ def hide(after: Tensor, masking: str, random: torch.Generator) -> Tensor:
 
 
 def batch(data: TextData, net: NetKnobs, train: LearnKnobs, random: torch.Generator) -> Masked:
-    """Pieces of the training text at random places, some of each hidden."""
+    """Pieces of the training text, from the beginning of a line on, some of each hidden."""
     starts = torch.randint(len(data.train) - net.places + 1, (train.batch,), generator=random)
-    places = starts.numpy()[:, None] + np.arange(net.places)
-    tokens = torch.from_numpy(data.train[places].astype(np.int64))
+    tokens = torch.from_numpy(pieces(data, data.train, starts.numpy(), net.places))
     after = after_prompt((train.batch, net.places), random)
     return Masked(tokens, hide(after, train.masking, random))
 
@@ -261,10 +264,10 @@ def evaluate(
     random = torch.Generator().manual_seed(0)
     size = net.places
     scored = len(data.held_out) if most is None else min(len(data.held_out), max(most, size))
-    pieces = data.held_out[: scored // size * size].reshape(-1, size).astype(np.int64)
+    texts = held_out_pieces(data, size, scored // size)
     shared, at_once = [], []
-    for first in range(0, len(pieces), TOGETHER):
-        tokens = torch.from_numpy(pieces[first : first + TOGETHER])
+    for first in range(0, len(texts), TOGETHER):
+        tokens = torch.from_numpy(texts[first : first + TOGETHER])
         after = after_prompt((len(tokens), size), random)
         hidden = hide(after, train.masking, random)
         shared.append(nats(module, Masked(tokens, hidden)))
@@ -522,11 +525,9 @@ def dependence_view(trained: Trained, knobs: BeginKnobs) -> Drawing:
 def what_independence_costs(trained: Trained) -> Generator[None, None, str | Phrase]:
     """Nats per token of held-out text, all places at once and one after the other, in words."""
     data, module, places = trained.data, trained.module, trained.net.places
-    count = min(PIECES, len(data.held_out) // places)
-    if not count:
+    tokens = torch.from_numpy(held_out_pieces(data, places, PIECES))
+    if not len(tokens):
         return ""
-    starts = np.linspace(0, len(data.held_out) - places, count).astype(int)
-    tokens = torch.from_numpy(data.held_out[starts[:, None] + np.arange(places)].astype(np.int64))
     order = torch.rand(tokens.shape, generator=torch.Generator().manual_seed(0)).argsort(1)
     rank = order.argsort(1)
     at_once, in_turn = 0.0, 0.0
@@ -737,7 +738,7 @@ MODEL = Model(
         "Chang et al. 2022, arXiv:2202.04200",
     ),
     accepts="text",
-    data="python-docs::bpe",
+    data="conversations::bpe",
     net=NetKnobs,
     train=LearnKnobs,
     sample=SampleKnobs,

@@ -10,15 +10,17 @@ import itertools
 import re
 import weakref
 from collections.abc import Generator, Iterable, Set
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.data.text import TextData
 from engine.phrases import N_, Phrase
 
 MOST = 500_000  # tokens of the training text that are looked through
 WINDOWS = 200  # pieces of held-out text that are counted
+LOOK = 4  # a line begins within so many times the length of a piece, or not at all
 _AT_ONCE = 1 << 14  # tokens between two safe points
 
 # A word is a run of letters and digits; where writing has no spaces, each character is one.
@@ -106,15 +108,40 @@ def known_of(data: TextData) -> Generator[None, None, Known]:
     return _KNOWN[data]
 
 
+def pieces(
+    data: TextData, part: NDArray[Any], starts: NDArray[np.int64], places: int
+) -> NDArray[np.int64]:
+    """Pieces of a `part` of the text, (n, places), where its next lines after `starts` (n,) begin.
+
+    Where none begins within `LOOK` times as many tokens, or too near the end for a whole piece,
+    it is from the start itself. What ends a line is what a fresh sample begins after.
+    """
+    last = len(part) - places
+    end = data.tokeniser.encode(data.separator)[-1]
+    # The token before each of the places where a line may begin, and its own.
+    before = part[np.minimum(starts[:, None] + np.arange(LOOK * places), last)] == end
+    begins = before[:, :-1] & ~before[:, 1:]
+    moved = starts + np.where(begins.any(1), begins.argmax(1) + 1, 0)
+    moved = np.where(moved <= last, moved, starts)
+    return part[moved[:, None] + np.arange(places)].astype(np.int64)
+
+
+def held_out_pieces(data: TextData, places: int, most: int) -> NDArray[np.int64]:
+    """Up to `most` pieces of the held-out text, evenly spread; none where the text is gone."""
+    count = min(most, len(data.held_out) // places)
+    if not count:
+        return np.empty((0, places), np.int64)
+    starts = np.linspace(0, len(data.held_out) - places, count).astype(np.int64)
+    return pieces(data, data.held_out, starts, places)
+
+
 def held_out_faults(data: TextData, places: int) -> Generator[None, None, Faults]:
-    """What is wrong, by the same counts, with up to `WINDOWS` pieces of held-out text of `places`
-    tokens each, evenly spread; all 0 where the text is gone."""
+    """What is wrong, by the same counts, with up to `WINDOWS` pieces of held-out text; all 0 where
+    the text is gone."""
     known = yield from known_of(data)
-    count = min(WINDOWS, len(data.held_out) // places)
-    starts = np.linspace(0, len(data.held_out) - places, count).astype(int) if count else ()
     found = []
-    for start in starts:
-        text = data.tokeniser.decode(data.held_out[start : start + places])
+    for piece in held_out_pieces(data, places, WINDOWS):
+        text = data.tokeniser.decode(piece)
         found.append(faults(text, known))
         yield
     return together(found)
