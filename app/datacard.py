@@ -7,6 +7,7 @@ says so.
 """
 
 import itertools
+import os
 import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ from app.i18n import _
 from app.icons import IconButton
 from app.jobs import Strip, words_for
 from app.own import OWN, Folders, ask, open_tip
+from engine import wary
 from engine.data import catalogue
 from engine.data.catalogue import (
     LETTERS,
@@ -87,8 +89,8 @@ def check(name: str, kind: str) -> None:
     bare = split_name(name)[0]
     if kind not in OWN or entry_of(name) is not None:
         return
-    path, wanted = Path(bare).expanduser(), OWN[kind].accepted
-    if not path.exists():
+    path, wanted = wary.place(bare), OWN[kind].accepted
+    if not os.path.exists(path):
         raise PlaygroundError(
             N_("there is nothing at {path}: accepted is {wanted}", path=bare, wanted=wanted)
         )

@@ -1,7 +1,7 @@
 """Predict all at once: a language model that fills every place of a text in one go.
 
-The text has a fixed number of places and begins where a line does. Some places are given, the others hold a mask, and from what is
-given g the network says of each masked place which token stands there:
+The text has a fixed number of places, from the beginning of a line on. Some are given, the others
+hold a mask, and from what is given g the network says of each masked place which token is there:
 
     p(x | g) = prod_i p(x_i | g)                      all at once: a product of marginals
 

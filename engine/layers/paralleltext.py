@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.text import TextData
-from engine.phrases import N_, Phrase
+from engine.phrases import N_, Phrase, PlaygroundError
 
 MOST = 500_000  # tokens of the training text that are looked through
 WINDOWS = 200  # pieces of held-out text that are counted
@@ -111,19 +111,22 @@ def known_of(data: TextData) -> Generator[None, None, Known]:
 def pieces(
     data: TextData, part: NDArray[Any], starts: NDArray[np.int64], places: int
 ) -> NDArray[np.int64]:
-    """Pieces of a `part` of the text, (n, places), where its next lines after `starts` (n,) begin.
+    """Pieces (n, places) of a `part` of the text, each from where the next line after its start
+    (n,) begins; from the start itself where no line begins within `LOOK` pieces, or too late.
 
-    Where none begins within `LOOK` times as many tokens, or too near the end for a whole piece,
-    it is from the start itself. What ends a line is what a fresh sample begins after.
+    So that the places differ: cut anywhere, all of them would expect the same.
     """
-    last = len(part) - places
-    end = data.tokeniser.encode(data.separator)[-1]
-    # The token before each of the places where a line may begin, and its own.
-    before = part[np.minimum(starts[:, None] + np.arange(LOOK * places), last)] == end
-    begins = before[:, :-1] & ~before[:, 1:]
-    moved = starts + np.where(begins.any(1), begins.argmax(1) + 1, 0)
-    moved = np.where(moved <= last, moved, starts)
-    return part[moved[:, None] + np.arange(places)].astype(np.int64)
+    try:
+        end = int(data.tokeniser.encode(data.separator)[-1])
+    except PlaygroundError:  # the text is one long line
+        end = -1
+    final = len(part) - places
+    ends = part[np.minimum(starts[:, None] + np.arange(LOOK * places), final)] == end
+    begins = ends[:, :-1] & ~ends[:, 1:]  # the token after this one is the first of a line
+    first = np.where(begins.any(1), starts + begins.argmax(1) + 1, starts)
+    first = np.where(first <= final, first, starts)
+    found: NDArray[np.int64] = part[first[:, None] + np.arange(places)].astype(np.int64)
+    return found
 
 
 def held_out_pieces(data: TextData, places: int, most: int) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,11 +123,27 @@ def test_damaged_json_is_refused() -> None:
 def test_a_lesson_takes_the_place_of_nothing_but_is_there() -> None:
     before = data()
     assert before.lesson({}) is before
-    after = before.lesson({"taught": np.array([[6], [7], [6]])})
+    after = before.lesson({"taught": np.array([[6], [5], [6]])})
     assert after.taught is not None
     assert after.taught.dtype == np.int32
-    assert after.taught.tolist() == [[6], [7], [6]]
+    assert after.taught.tolist() == [[6], [5], [6]]
     assert after.train is before.train
+
+
+@pytest.mark.parametrize(
+    "taught",
+    [
+        np.array([[6], [5]]),  # of two sources, and there are three
+        np.array([6, 5, 6]),
+        np.array([[6], [7], [6]]),  # there is no such token
+        np.array([[6], [-1], [6]]),
+        np.array([[6.0], [5.0], [6.0]]),
+    ],
+    ids=["few", "flat", "unknown", "negative", "float"],
+)
+def test_a_lesson_of_other_data_is_refused(taught: Any) -> None:
+    with pytest.raises(ValueError, match="does not belong to this data"):
+        data().lesson({"taught": taught})
 
 
 def test_it_is_told_and_previewed() -> None:

@@ -32,6 +32,7 @@ from engine.families.parallel_lm import (
 )
 from engine.family import Trained
 from engine.knobs import changed
+from engine.layers.paralleltext import held_out_pieces
 from engine.learner import Learner
 from engine.payloads import Curve, Heatmap, Tokens
 from engine.phrases import PlaygroundError
@@ -89,6 +90,12 @@ def test_at_gives_the_logits_of_the_places_alone() -> None:
     tokens = some_tokens(VOCABULARY + 1, 3, 8)
     where = torch.rand(3, 8) < 0.5
     torch.testing.assert_close(module.at(tokens, where), module(tokens)[where])
+
+
+def test_places_are_told_apart_though_all_hold_the_mask() -> None:
+    logits = network()(torch.full((1, 8), VOCABULARY))[0]
+    for one, other in itertools.combinations(range(8), 2):
+        assert not torch.allclose(logits[one], logits[other], atol=0.1)
 
 
 # --- what it learns
@@ -179,7 +186,7 @@ def test_all_at_once_is_measured_from_the_prompt_on_whatever_is_learned() -> Non
     assert found[0]["held_out"] != found[0]["at_once"]
     after = after_prompt((8, 8), torch.Generator().manual_seed(0))
     losses = []
-    for piece, asked in zip(DATA.held_out[:64].reshape(8, 8).astype(np.int64), after, strict=True):
+    for piece, asked in zip(held_out_pieces(DATA, 8, 8), after, strict=True):
         seen = torch.from_numpy(piece).masked_fill(asked, model.module.mask)
         table = model.module(seen[None])[0].double().log_softmax(-1)
         losses.append(np.mean([-float(table[place, piece[place]]) for place in asked.nonzero()]))
@@ -366,13 +373,11 @@ def test_the_cost_of_independence_is_measured() -> None:
     """At once: the product of marginals of the same pieces, computed one by one."""
     model = trained()
     said = drained(parallel_lm.what_independence_costs(model))
-    places, count = 8, min(parallel_lm.PIECES, len(DATA.held_out) // 8)
-    starts = np.linspace(0, len(DATA.held_out) - places, count).astype(int)
     table = model.module(torch.full((1, 8), model.module.mask))[0].log_softmax(-1)
     found = [
-        -float(table[place, int(DATA.held_out[start + place])])
-        for start in starts
-        for place in range(places)
+        -float(table[place, token])
+        for piece in held_out_pieces(DATA, 8, parallel_lm.PIECES).tolist()
+        for place, token in enumerate(piece)
     ]
     assert said.values["at_once"] == pytest.approx(np.mean(found), rel=1e-4)
     assert said.values["rest"] == pytest.approx(said.values["at_once"] - said.values["in_turn"])

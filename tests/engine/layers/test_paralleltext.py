@@ -4,14 +4,19 @@ import itertools
 from collections.abc import Generator
 from typing import Any
 
+import numpy as np
 import pytest
 
+from engine.data.text import TextData
 from engine.layers.paralleltext import (
+    LOOK,
     Faults,
     Known,
     faults,
     held_out_faults,
+    held_out_pieces,
     known_of,
+    pieces,
     together,
     told,
     words_of,
@@ -81,10 +86,49 @@ def test_of_held_out_text_the_same_is_counted() -> None:
     places = 12
     count = min(200, len(data.held_out) // places)
     found = drained(held_out_faults(data, places))
-    assert found.words >= count
-    assert found.repeated < found.pairs * 0.3
-    # Pieces are cut anywhere, so a word at an edge is often none.
-    assert 0 < found.unknown < found.words
+    assert 3 * count <= found.words <= 4 * count
+    # A piece is three words, each of ten by chance, so a tenth of its pairs are repetitions.
+    assert found.repeated / found.pairs == pytest.approx(0.1, abs=0.05)
+    assert found.unknown == found.unseen == 0
+
+
+def test_a_piece_begins_where_the_next_line_does() -> None:
+    data = text_data("ada bob\n\ncid eve fay gus\nida\n" * 10)
+    text = data.tokeniser.decode(data.train)
+    starts = np.arange(len(data.train) - 8 + 1)
+    for start, piece in enumerate(pieces(data, data.train, starts, 8)):
+        lines = [
+            place
+            for place in range(start + 1, min(start + LOOK * 8, len(text)))
+            if text[place - 1] == "\n" != text[place] and place + 8 <= len(text)
+        ]
+        first = lines[0] if lines else start
+        assert data.tokeniser.decode(piece) == text[first : first + 8]
+    assert {
+        text[:8] for text in map(data.tokeniser.decode, pieces(data, data.train, starts, 8))
+    } >= {
+        "ada bob\n",
+        "cid eve ",
+        "ida\nada ",
+    }
+
+
+def test_without_lines_a_piece_begins_anywhere() -> None:
+    data = text_data("abcdefgh" * 50)
+    starts = np.array([3, 100, 352])
+    found = pieces(data, data.train, starts, 8)
+    assert found.tolist() == [data.train[start : start + 8].tolist() for start in starts]
+
+
+def test_pieces_of_held_out_text_are_spread_and_none_where_there_is_none() -> None:
+    data = text_data(sentences(2000))
+    found = held_out_pieces(data, 12, 5)
+    assert found.shape == (5, 12)
+    text = data.tokeniser.decode(data.held_out)
+    places = [text.index(data.tokeniser.decode(piece)) for piece in found]
+    assert places == sorted(places)
+    assert places[0] < len(text) / 5 < 4 * len(text) / 5 < places[-1]
+    assert held_out_pieces(TextData.from_json(data.to_json()), 12, 5).shape == (0, 12)
 
 
 def test_it_is_told_beside_held_out_text_and_without_one_only_what_can_be() -> None:
