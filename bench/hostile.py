@@ -12,6 +12,7 @@ that is started. Ends with 1 where there is any; what caused it is kept.
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -83,14 +84,12 @@ class Tally:
     longest: float = 0.0
     largest: float = 0.0
 
-    def count(self, given: Input, answer: dict[str, Any], fault: bool) -> None:
+    def count(self, answer: dict[str, Any], fault: bool) -> None:
         """One more."""
         self.outcomes["fault" if fault else answer["outcome"]] += 1
         self.slowest = max(self.slowest, answer["seconds"])
         self.longest = max(self.longest, answer.get("total", answer["seconds"]))
         self.largest = max(self.largest, answer["megabytes"])
-        if os.environ.get("HOSTILE_TELL"):
-            print(given.kind, given.what, answer, file=sys.stderr)
 
 
 # --- the worker: reads one input a line, and answers with a line
@@ -317,7 +316,10 @@ def sample(known: Known) -> None:
     if "trained" not in known:
         raise Skipped
     trained = known["trained"]
-    drawing = trained.model.sampler(trained, trained.model.watch, ())
+    settings = trained.model.watch
+    if hasattr(settings, "source"):  # pairs; those that it learned from are not there
+        settings = dataclasses.replace(settings, source="word 1")
+    drawing = trained.model.sampler(trained, settings, ())
     for _number, _payload in zip(range(4), drawing, strict=False):
         pass
 
@@ -431,6 +433,7 @@ def made(folder: Path) -> Good:
         trained = load_trained(playground.store, session.run, models[key])
         weights.append(folder / f"{key}.safetensors")
         write_weights(weights[-1], trained, session.run)
+        sample({"trained": trained})
     playground.close()
     contents = [path.read_bytes() for kind in found.values() for path in kind if path.is_file()]
     return Good(found, runs, weights, contents)
@@ -619,6 +622,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="inputs with this in their description")
     parser.add_argument("--keep", type=Path, help="where inputs that cause a fault are kept")
+    parser.add_argument("--tell", action="store_true", help="say what becomes of each")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -646,7 +650,11 @@ def measured(
     (canary / "documents" / "letter.txt").write_text("nobody may touch this")
     (top / "cache").mkdir()
     (top / "runs").mkdir()
-    os.environ["PLAYGROUND_CACHE"] = str(top / "cache")
+    # What is compiled is kept there too, and is there before a worker is timed.
+    os.environ |= {
+        "PLAYGROUND_CACHE": str(top / "cache"),
+        "NUMBA_CACHE_DIR": str(top / "cache" / "numba"),
+    }
     good = made(top / "good")
     tallies: dict[str, Tally] = defaultdict(Tally)
     faults: list[tuple[str, str, str]] = []
@@ -659,7 +667,9 @@ def measured(
                 before = tree(canary)
                 answer = workers.answer(given)
                 found = [*answer["faults"], *broken(answer), *changes(before, tree(canary))]
-                tallies[given.kind].count(given, answer, bool(found))
+                tallies[given.kind].count(answer, bool(found))
+                if options.tell:
+                    print(f"{given.kind}: {given.what}: {answer}")
                 if found:
                     kept = keep / f"{given.kind}-{len(faults)}"
                     faults.append((given.kind, f"{given.what}, in {kept}", "\n".join(found)))

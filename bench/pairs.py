@@ -225,16 +225,11 @@ def speed(seconds: float) -> None:
 def pinyin(seconds: float, together: bool) -> None:
     """Character error rate of each model."""
     entries = [Entry(each, "pinyin") for each in (AR, NAT, MASK, HYBRID, LSTM)]
-    with tempfile.TemporaryDirectory() as folder:
-
-        def one(entry: Entry) -> str:
-            return trained(entry, "pinyin", seconds, 1, folder)
-
-        with ThreadPoolExecutor(2 if together else 1) as pool:
-            runs = list(pool.map(one, entries))
-        heads()
+    heads()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1 + together) as pool:
+        runs = [pool.submit(trained, entry, "pinyin", seconds, 1, folder) for entry in entries]
         for entry, run in zip(entries, runs, strict=True):
-            score(entry.name, *opened(folder, run))
+            score(entry.name, *opened(folder, run.result()))
 
 
 def main() -> None:

@@ -230,7 +230,8 @@ class Learner:
     def _take_rest(self, rest: Mapping[str, Any]) -> None:
         for name, stepping in self.optimisers.items():
             for optimiser, state in zip(stepping, rest["optimisers"][name], strict=True):
-                optimiser.load_state_dict(state)
+                _take_state(optimiser, state)
+        torch.Generator().set_state(rest["random"])  # raises where that is no state
         self.random.inside = rest["random"]
         self.draws.set_state(rest["draws"])
 
@@ -255,6 +256,38 @@ class Learner:
         self.step = memory["step"]
         self.seconds = memory["seconds"]
         self.history.forget_after(self.step)
+
+
+def _take_state(optimiser: torch.optim.Optimizer, state: Any) -> None:
+    """Give `optimiser` a state; raises `ValueError` where it could not go on with that."""
+    fresh = [dict(group) for group in optimiser.param_groups]
+    optimiser.load_state_dict(state)
+    for group, own in zip(optimiser.param_groups, fresh, strict=True):
+        for name in own.keys() - {"params"}:
+            if not _alike(group.get(name), own[name]):
+                raise ValueError(f"an optimiser cannot have {group.get(name)!r:.80} for {name}")
+    for parameter, kept in optimiser.state.items():
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.shape not in (torch.Size([]), parameter.shape):
+                raise ValueError(f"{name} of an optimiser is of another shape than the weights")
+
+
+def _alike(value: Any, own: Any) -> bool:
+    """Whether `value` can stand in the place of `own`, a setting of an optimiser."""
+    match own:
+        case None | bool():
+            return value is None or isinstance(value, bool)
+        case int() | float():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            return number and math.isfinite(value)
+        case tuple() | list():
+            return (
+                isinstance(value, tuple | list)
+                and len(value) == len(own)
+                and all(_alike(*each) for each in zip(value, own, strict=True))
+            )
+        case _:
+            return isinstance(value, type(own))
 
 
 def checked_seed(seed: int) -> int:

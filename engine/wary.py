@@ -36,7 +36,8 @@ class NoFileError(OSError):
 def place(name: Path | str) -> Path:
     """`name` as a whole path, with ``~`` as the home of whoever is there under that name."""
     path = Path(name)
-    with contextlib.suppress(RuntimeError):  # there is nobody of that name
+    # There may be nobody of that name, or nobody can be called so.
+    with contextlib.suppress(RuntimeError, ValueError):
         path = path.expanduser()
     return path.absolute()
 

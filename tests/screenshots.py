@@ -214,6 +214,8 @@ class Photographer:
         place = canvas.tokens.kept + 12
         self.everywhere(f"{key}-popup", lambda: canvas.select(place, pin=True))
         canvas.popup.close_list()
+        if not sampling.stepwise:
+            return
         sampling.by_step.click()
         for _each in range(8):
             self.until(lambda: sampling._job is None, "the next token")

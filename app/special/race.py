@@ -260,7 +260,7 @@ def _plan(
     box = metrics.height() + (6 if size > 12 else 3)
     spots = spots_of(widths, box + 3, room)
     tops, top = [], 0
-    head, space = (head - 4, 6) if size <= SMALL else (head, 12)
+    head, space = (head - 2, 4) if size <= SMALL else (head, 12)
     for count in counts:
         tops.append(top + MARGIN)
         last = spots[count - 1].y() if count else 0

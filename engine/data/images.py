@@ -10,7 +10,6 @@ import contextlib
 import io
 import os
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +55,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
-_MORE_DAMAGE = (RuntimeError, OverflowError, MemoryError, ArithmeticError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -366,7 +363,10 @@ def decoded(source: Path | io.BytesIO, shape: tuple[int, int, int]) -> Pixels:
         raise PictureError(N_("is no picture that can be read")) from error
     except PermissionError as error:
         raise PictureError(N_("may not be read")) from error
-    except (*_DAMAGE, *_MORE_DAMAGE) as error:
+    except PictureError:
+        raise
+    # There is nothing that a reader of Pillow's does not raise where a file is damaged.
+    except Exception as error:
         raise PictureError(N_("is damaged or breaks off")) from error
     return np.asarray(fitted, np.uint8).reshape(height, width, channels).copy()
 

@@ -419,6 +419,13 @@ MODEL = Model(
             ParallelKnobs(head_width=24),
             with_defaults(TrainKnobs, steps=0, seconds=180.0, batch=32),
         ),
+        Preset(
+            "pinyin",
+            N_("Hanzi to pinyin"),
+            N_("Larger, for ten minutes: thousands of characters have to be known one by one."),
+            ParallelKnobs(layers=3, head_width=32, dropout=0.1),
+            with_defaults(TrainKnobs, steps=0, seconds=600.0, batch=64, average=0.99),
+        ),
     ),
     build=build,
     optimise=optimise,

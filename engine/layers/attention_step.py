@@ -16,7 +16,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-fast = numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+# Weights that overflow give logits that are no numbers, as in torch, and no ZeroDivisionError.
+fast = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 
 
 @fast
@@ -45,7 +46,7 @@ def times(w: Any, x: Any, y: Any) -> None:
         y[i] = total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def step(
     token: int,
     before: int,
