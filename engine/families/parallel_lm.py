@@ -572,9 +572,9 @@ class RoundsKnobs(SampleKnobs):
 
 
 KINDS = (
-    N_("words that repeat the one before"),
-    N_("words that the text has not"),
-    N_("neighbours that the text has not"),
+    N_("repeated words"),
+    N_("unknown words"),
+    N_("unseen neighbours"),
 )
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,12 @@ def test_a_killed_program_shuts_nobody_out(tmp_path: Path) -> None:
     hold.release()
 
 
-@pytest.mark.parametrize("pid", [1, os.getpid(), os.getppid()])
-def test_a_number_that_went_to_another_program_means_nothing(tmp_path: Path, pid: int) -> None:
+@pytest.mark.parametrize("whose", [lambda: 1, os.getpid, os.getppid], ids=["1", "own", "parent"])
+def test_a_number_that_went_to_another_program_means_nothing(
+    tmp_path: Path, whose: Callable[[], int]
+) -> None:
     """After a restart of the machine, say: what was left names a program that lives."""
+    pid = whose()
     take(tmp_path, "a").release()
     note = tmp_path / ".held" / "a.json"
     note.write_text(json.dumps(vars(holder(pid=pid))))
@@ -85,7 +89,9 @@ def test_a_number_that_went_to_another_program_means_nothing(tmp_path: Path, pid
 
 
 @pytest.mark.parametrize(
-    "words", ["", "{", "[]", "null", '{"program": "x"}', "[" * 100_000, b"\xff\xfe"]
+    "words",
+    ["", "{", "[]", "null", '{"program": "x"}', "[" * 100_000, b"\xff\xfe"],
+    ids=["empty", "begun", "list", "null", "other", "deep", "bytes"],
 )
 def test_a_note_that_says_nothing_decides_nothing(tmp_path: Path, words: str | bytes) -> None:
     hold = take(tmp_path, "a")
