@@ -395,11 +395,11 @@ def translated(rng: np.random.Generator) -> tuple[Any, ...]:
     chances = (1 - rng.beta(0.5, 2.0, (4, 14))).astype(np.float32)
     confidence = Heatmap(
         chances,
-        x_title="at",
+        x_title="place",
         y_title="round",
         value_title="probability",
-        rows=tuple(f"round {n + 1}" for n in range(4)),
-        columns=tuple(str(n + 1) for n in range(14)),
+        numbers=tuple(range(1, 5)),
+        column_numbers=tuple(range(1, 15)),
         low=0.0,
         high=1.0,
         texts=tuple(tuple(columns) for _row in range(4)),

@@ -24,6 +24,8 @@ from engine.payloads import Heatmap
 BAR_AXIS = 45  # pixels, of the numbers beside the colours
 LARGEST, LEAST = 15, 8  # pixels of a letter in a cell
 FRAMED = 4  # pixels: the smallest cell that gets a frame
+FRAME = 3  # pixels: how thick a frame is; beside it is the text, where letters may be so small
+TOP = 7  # pixels above the picture: half of the topmost number beside the colours
 
 
 def readout_of(picture: Heatmap, row: int, column: int) -> str:
@@ -80,12 +82,12 @@ def colour_range(picture: Heatmap) -> tuple[float, float]:
     return low, high
 
 
-def ground_of(picture: Heatmap, row: int, column: int) -> QColor:
-    """The colour of a cell."""
+def ground_of(picture: Heatmap, row: int, column: int, ends: tuple[float, float]) -> QColor:
+    """The colour of a cell; `ends` of the colour scale."""
     value = float(picture.values[row, column])
     if math.isnan(value):
         return QColor(theme().palette.panel)
-    low, high = colour_range(picture)
+    low, high = ends
     part = min(1.0, max(0.0, (value - low) / (high - low)))
     level = round(255 * (math.sqrt(part) if picture.root else part))
     return QColor(*theme().lookup(picture.diverging)[level].tolist())
@@ -156,24 +158,25 @@ def paint_cells(
     """What is written into the cells in `room` (in cells), and their frames; the cells whose
     text found room. The painter works in pixels."""
     fitted = []
-    cell = to_pixels.mapRect(QRectF(0, 0, 1, 1))
+    cell, ends = to_pixels.mapRect(QRectF(0, 0, 1, 1)), colour_range(picture)
+    around = 1 if picture.marked is None else 2 * FRAME
     if picture.texts:
         texts = {visible(_(each)) for line in picture.texts for each in line}
-        painter.setFont(letters_for(texts, cell.width() - 1, cell.height() - 1))
+        painter.setFont(letters_for(texts, cell.width() - around, cell.height() - around))
     metrics = QFontMetricsF(painter.font())
     for row in range(int(room.top()), math.ceil(room.bottom())):
         for column in range(int(room.left()), math.ceil(room.right())):
             box = to_pixels.mapRect(QRectF(column, row, 1, 1))
+            if picture.marked is not None and picture.marked[row, column]:
+                _frame(painter, box)
             if picture.texts:
                 text = written(picture, row, column)
                 fits = metrics.horizontalAdvance(text) <= box.width() - 1
                 if text and fits and painter.font().pixelSize() <= box.height() - 1:
                     fitted.append((row, column))
-                    painter.setPen(ink_on(ground_of(picture, row, column)))
+                    painter.setPen(ink_on(ground_of(picture, row, column, ends)))
                     flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip
                     painter.drawText(box, flags, text)
-            if picture.marked is not None and picture.marked[row, column]:
-                _frame(painter, box)
     return fitted
 
 
@@ -199,7 +202,7 @@ class HeatmapWidget(PayloadWidget[Heatmap]):
         self._shape = (0, 0)
         self.view = pg.GraphicsLayoutWidget()
         self.view.setFrameShape(QFrame.Shape.NoFrame)
-        self.view.ci.layout.setContentsMargins(0, 0, 4, 0)
+        self.view.ci.layout.setContentsMargins(0, TOP, 4, 0)
         axes = {side: LabelAxis(side) for side in ("left", "bottom")}
         self.plot = self.view.addPlot(0, 0, axisItems=axes)
         self.plot.setMenuEnabled(False)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QResizeEvent, QTransform
 from PySide6.QtWidgets import (
     QFrame,
@@ -23,6 +23,8 @@ from engine.payloads import Curve, Line
 
 Numbers = NDArray[np.float64]
 SYMBOL = 8  # pixels: how large a point with a label is
+APART = 6  # pixels between two labels side by side
+PADDING, ROOMY = 0.02, 0.05  # around all points; with labels there is to be room for them
 
 
 class LinesPlot(pg.PlotWidget):  # type: ignore[misc]
@@ -122,11 +124,15 @@ def read_lines(
 
 
 class Label(NamedTuple):
-    """A few characters beside a point; place: as on the axes, so maybe of the logarithms."""
+    """A few characters beside a point; place: as on the axes, so maybe of the logarithms.
+
+    line: the number of the line that the point is on.
+    """
 
     place: QPointF
     text: str
     colour: QColor
+    line: int = 0
 
 
 def beside(point: QPointF, width: float, height: float) -> tuple[QRectF, ...]:
@@ -147,24 +153,39 @@ def beside(point: QPointF, width: float, height: float) -> tuple[QRectF, ...]:
     return tuple(QRectF(*corner, width, height) for corner in corners)
 
 
+def crosses(stroke: QLineF, box: QRectF) -> bool:
+    """Whether a straight stroke goes through a box."""
+    corners = (box.topLeft(), box.topRight(), box.bottomRight(), box.bottomLeft())
+    edges = (QLineF(corners[i - 1], corners[i]) for i in range(4))
+    met = QLineF.IntersectionType.BoundedIntersection
+    return box.contains(stroke.p1()) or any(edge.intersects(stroke)[0] == met for edge in edges)
+
+
 def free_places(
-    points: Sequence[QPointF], sizes: Sequence[tuple[float, float]], room: QRectF
+    points: Sequence[QPointF],
+    sizes: Sequence[tuple[float, float]],
+    room: QRectF,
+    strokes: Sequence[QLineF] = (),
 ) -> list[QRectF | None]:
     """For each point where its label stands; None where every place beside it is taken.
 
-    No label covers another or a point, or stands out of `room`. All in pixels.
+    No label covers another or a point, or stands out of `room`, and none is on one of the
+    strokes if it can be helped. All in pixels.
     """
     half = SYMBOL / 2
     taken = [QRectF(p.x() - half, p.y() - half, SYMBOL, SYMBOL) for p in points]
     found: list[QRectF | None] = []
     for point, (width, height) in zip(points, sizes, strict=True):
-        places = beside(point, width, height)
-        place = next(
-            (p for p in places if room.contains(p) and not any(map(p.intersects, taken))), None
-        )
+        places = [
+            each
+            for each in beside(point, width, height)
+            if room.contains(each) and not any(map(each.intersects, taken))
+        ]
+        clear = (each for each in places if not any(crosses(line, each) for line in strokes))
+        place = next(clear, places[0] if places else None)
         found.append(place)
         if place is not None:
-            taken.append(place)
+            taken.append(place.adjusted(-APART, 0, APART, 0))
     return found
 
 
@@ -200,7 +221,12 @@ class PointLabels(pg.GraphicsObject):  # type: ignore[misc]
         metrics = QFontMetricsF(painter.font())
         points = [to_pixels.map(each.place) for each in self.labels]
         sizes = [(metrics.horizontalAdvance(each.text), metrics.height()) for each in self.labels]
-        self.placed = free_places(points, sizes, to_pixels.mapRect(self.boundingRect()))
+        strokes = [
+            QLineF(points[i - 1], points[i])
+            for i in range(1, len(points))
+            if self.labels[i - 1].line == self.labels[i].line
+        ]
+        self.placed = free_places(points, sizes, to_pixels.mapRect(self.boundingRect()), strokes)
         for label, place in zip(self.labels, self.placed, strict=True):
             if place is not None:
                 painter.setPen(label.colour)
@@ -242,9 +268,10 @@ class CurveWidget(PayloadWidget[Curve]):
             item.setPen(pg.mkPen(theme().series(index), width=2))
             dotted = {"symbolBrush": theme().series(index), "symbolPen": None, "symbolSize": SYMBOL}
             item.setData(x, y, symbol="o" if line.labels else None, **dotted)
-            labels += labels_of(line, payload, theme().series(index))
+            labels += labels_of(line, payload, index)
             self._shown.append((_(line.name), x, y))
         self.labels.show_labels(labels)
+        self.plot.plotItem.getViewBox().setDefaultPadding(ROOMY if labels else PADDING)
         self.plot.setLabel("bottom", _(payload.x_title))
         self.plot.setLabel("left", _(payload.y_title))
         self.key.setVisible(len(self._shown) > 1)
@@ -281,8 +308,11 @@ class CurveWidget(PayloadWidget[Curve]):
             self.footer.read(self.read_at(10**x if self.payload.log_x else x))
 
 
-def labels_of(line: Line, curve: Curve, colour: QColor) -> list[Label]:
-    """The labels of a line's points, as far as these can stand on the axes."""
+def labels_of(line: Line, curve: Curve, number: int) -> list[Label]:
+    """The labels of a line's points, as far as these can stand on the axes.
+
+    number: of the line.
+    """
     x, y = drawable(line.x, line.y, curve.log_x, curve.log_y)
     if not line.labels:
         return []
@@ -291,4 +321,5 @@ def labels_of(line: Line, curve: Curve, colour: QColor) -> list[Label]:
     places = zip(
         np.log10(x) if curve.log_x else x, np.log10(y) if curve.log_y else y, texts, strict=True
     )
-    return [Label(QPointF(float(a), float(b)), text, colour) for a, b, text in places]
+    colour = theme().series(number)
+    return [Label(QPointF(float(a), float(b)), text, colour, number) for a, b, text in places]

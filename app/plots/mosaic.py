@@ -111,7 +111,7 @@ class Mosaic(QWidget):
                     room = min(room, 420, whole)
                     height = room
                 elif panel.texts:
-                    height = rows * (20 if rows <= 6 else 15)
+                    height = rows * (20 if rows <= 6 else 18)
                 else:
                     # Rows thick enough to tell apart; a few rows as thick as is pleasant.
                     height = max(72, min(rows * 18, 216), rows * 7)

@@ -29,6 +29,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QTextCharFormat,
     QTextLayout,
+    QTextOption,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -53,6 +54,7 @@ PAD = 8  # pixels to the left and right of a text
 SIGN = 18  # pixels that the sign of a tone takes
 ARROW = 14  # pixels that the arrow of the sorted column takes
 LEAST = 56  # pixels: a column of words that has to give way keeps these
+MOST_LINES = 4  # of a text that is wider than its column
 _ONE_LINE = str.maketrans("\n\t\r", "↵⇥␍")
 
 
@@ -254,17 +256,33 @@ class _CellPainter(QStyledItemDelegate):
         wide = metrics.horizontalAdvance(self.model.text(index)) + 2 * PAD + 2
         return QSize(wide + (SIGN if self.model.cell(index).tone else 0), metrics.height() + 10)
 
-    def room(self, option: QStyleOptionViewItem, index: Index) -> QRect:
-        """Where the text is."""
+    def room(self, rect: QRect, index: Index) -> QRect:
+        """Where in a cell the text is."""
         sign = SIGN if self.model.cell(index).tone else 0
-        rect: QRect = option.rect
         return rect.adjusted(PAD + sign, 0, -PAD, 0)
 
-    def shown(self, option: QStyleOptionViewItem, index: Index) -> str:
-        """As much of the text as there is room for."""
-        metrics = QFontMetrics(self.model.font(index, option.font))
-        room = self.room(option, index).width() + 1
-        return metrics.elidedText(self.model.text(index), Qt.TextElideMode.ElideRight, room)
+    def shown(self, font: QFont, index: Index, width: int) -> str:
+        """As much of a text as there is room for: numbers in one line, words in some."""
+        metrics, text = QFontMetrics(font), self.model.text(index)
+        dots = Qt.TextElideMode.ElideRight
+        if metrics.horizontalAdvance(text) <= width or numeric(self.model.table, index.column()):
+            return metrics.elidedText(text, dots, width)
+        layout = broken(text, font, width)
+        if layout.lineCount() <= MOST_LINES:
+            return text
+        start = layout.lineAt(MOST_LINES - 1).textStart()
+        before = text.encode("utf-16-le")[: 2 * start].decode("utf-16-le")
+        return before + metrics.elidedText(text[len(before) :], dots, width - 2)
+
+    def height(self, font: QFont, index: Index, width: int) -> int:
+        """Pixels that a cell of a width needs."""
+        font = self.model.font(index, font)
+        room = self.room(QRect(0, 0, width, 0), index).width() + 1
+        if QFontMetrics(font).horizontalAdvance(self.model.text(index)) <= room:
+            return QFontMetrics(font).height() + 10
+        layout = broken(self.model.text(index), font, room)
+        last = layout.lineAt(min(layout.lineCount(), MOST_LINES) - 1)
+        return math.ceil(last.y() + last.height()) + 10
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         palette, cell, rect = theme().palette, self.model.cell(index), option.rect
@@ -282,17 +300,16 @@ class _CellPainter(QStyledItemDelegate):
         if cell.tone:
             sign = QRectF(rect.left() + PAD, rect.center().y() - 6, 12, 12)
             draw_verdict(painter, sign, cell.tone == "good")
-        room, shown = self.room(option, index), self.shown(option, index)
-        layout = QTextLayout(shown, self.model.font(index, option.font))
-        layout.setFormats(self.marks(shown, self.model.text(index), cell.marked))
-        layout.beginLayout()
-        line = layout.createLine()
-        layout.endLayout()
+        room, font = self.room(rect, index), self.model.font(index, option.font)
+        shown = self.shown(font, index, room.width() + 1)
+        marks = self.marks(shown, self.model.text(index), cell.marked)
+        layout = broken(shown, font, room.width() + 1, marks)
         left = float(room.left())
         if numeric(self.model.table, index.column()):
-            left = room.right() + 1 - line.naturalTextWidth()
+            left = room.right() + 1 - layout.lineAt(0).naturalTextWidth()
         painter.setPen(QColor(palette.text))
-        layout.draw(painter, QPointF(left, rect.center().y() - line.height() / 2 + 0.5))
+        top = rect.center().y() - layout.boundingRect().height() / 2 + 0.5
+        layout.draw(painter, QPointF(left, top))
         painter.restore()
 
     def marks(
@@ -326,10 +343,32 @@ class _CellPainter(QStyledItemDelegate):
         if event.type() == QEvent.Type.ToolTip and index.isValid():
             whole = self.model.text(index)
             self.initStyleOption(option, index)
-            said = whole if self.shown(option, index) != whole else ""
+            font, room = self.model.font(index, option.font), self.room(option.rect, index)
+            said = whole if self.shown(font, index, room.width() + 1) != whole else ""
             QToolTip.showText(event.globalPos(), said, view)
             return True
         return super().helpEvent(event, view, option, index)
+
+
+def broken(
+    text: str, font: QFont, width: int, formats: Sequence[QTextLayout.FormatRange] = ()
+) -> QTextLayout:
+    """A text in lines of a width; one more than are shown, where there are that many."""
+    layout, option = QTextLayout(text, font), QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    layout.setTextOption(option)
+    layout.setFormats(list(formats))
+    layout.beginLayout()
+    height = 0.0
+    for _number in range(MOST_LINES + 1):
+        line = layout.createLine()
+        if not line.isValid():
+            break
+        line.setLineWidth(width)
+        line.setPosition(QPointF(0, height))
+        height += line.height()
+    layout.endLayout()
+    return layout
 
 
 def utf16(text: str) -> int:
@@ -443,6 +482,7 @@ class TableWidget(PayloadWidget[Table]):
         table = self.model.table
         if not table.columns or self._own_widths:
             self._fit_titles()
+            self._fit_rows()
             return
         columns, room = range(len(table.columns)), self.view.viewport().width()
         contents = [max(self.view.sizeHintForColumn(column), 24) for column in columns]
@@ -467,6 +507,7 @@ class TableWidget(PayloadWidget[Table]):
             self.view.setColumnWidth(column, width)
         self._fitting = False
         self._fit_titles()
+        self._fit_rows()
 
     def _title_width(self, column: int, lines: int, arrow: int) -> int:
         """What a title needs that is broken into so many lines, its longest word at least."""
@@ -498,9 +539,23 @@ class TableWidget(PayloadWidget[Table]):
             heights.append(self._title_height(_(title), wide))
         header.setFixedHeight(max(heights) + 10)
 
+    def _fit_rows(self) -> None:
+        """As high as their texts need, broken into lines."""
+        view, model, font = self.view, self.model, self.view.font()
+        words = [i for i in range(model.columnCount()) if not numeric(model.table, i)]
+        widths = [view.columnWidth(column) for column in words]
+        usual = view.verticalHeader().defaultSectionSize()
+        for row in range(model.rowCount()):
+            cells = zip(words, widths, strict=True)
+            heights = (self.painter.height(font, model.index(row, i), wide) for i, wide in cells)
+            height = max(heights, default=usual)
+            if view.rowHeight(row) != height:
+                view.setRowHeight(row, height)
+
     def _resized(self, _column: int, _before: int, _after: int) -> None:
         if not self._fitting and self.isVisible():
             self._own_widths = True
+            self._fit_rows()
 
     # --- reading and copying
 

@@ -54,12 +54,12 @@ FACTORS = (1, 10, 30, 100, 300, 1000)
 USUAL = 6.0  # seconds on the screen until the slowest is done, about
 FRESH = 0.5  # seconds on the screen for which a new token has its frame
 NOTCHES = 1000  # of the slider
-LARGEST, LEAST = 19, 9  # pixels of a letter
+LARGEST, LEAST = 19, 10  # pixels of a letter
 SCROLLED = 12  # pixels of a letter where not even the smallest let all lanes be seen at once
 NARROW = 500  # pixels: below, what stands in one line stands in two
-SMALL = 11  # pixels of a letter: with these and smaller ones, lanes stand closer
+SMALL = 11  # pixels of a letter: with these and smaller ones, all stands closer
 TIGHT = 480  # pixels: below, a lane's head says no more than it must
-LINE = 3  # pixels: how thick the line of a lane is
+LINE = 3  # pixels: how thick the line of a lane is; one less where all stands closer
 MARGIN = 6  # pixels around all lanes
 MOST_SPACE = 26  # pixels between two lanes, where there is room to spare
 ORDINALS = (N_("1st"), N_("2nd"), N_("3rd"), N_("4th"), N_("5th"), N_("6th"), N_("7th"), N_("8th"))
@@ -185,6 +185,11 @@ class Plan(NamedTuple):
     counts: tuple[int, ...]
     height: int
 
+    @property
+    def tight(self) -> bool:
+        """Whether all stands closer."""
+        return self.size <= SMALL
+
 
 def places_in(lane: Lane) -> int:
     """The most places that it has at any time."""
@@ -257,10 +262,10 @@ def _plan(
     )
     pad = max(4, size // 2)
     widths = tuple(max([letter, *(wide[each] for each in some)]) + pad for some in pieces)
-    box = metrics.height() + (6 if size > 12 else 3)
+    box = metrics.height() + (6 if size > 12 else 3 if size > SMALL else 2)
     spots = spots_of(widths, box + 3, room)
     tops, top = [], 0
-    head, space = (head - 2, 4) if size <= SMALL else (head, 12)
+    head, space = (head - 6, 3) if size <= SMALL else (head, 12)
     for count in counts:
         tops.append(top + MARGIN)
         last = spots[count - 1].y() if count else 0
@@ -366,6 +371,11 @@ class Track(QAbstractScrollArea):
         wide = self.viewport().width() - 2 * MARGIN
         return QRect(MARGIN, self._top(lane), wide, self.plan.head)
 
+    def line_of(self, lane: int) -> QRectF:
+        """Where the line of a lane is, when it is at its end."""
+        head, above = self.head_of(lane), 3 if self.plan.tight else 6
+        return QRectF(head.left(), head.bottom() - above, head.width(), LINE - self.plan.tight)
+
     def place(self, lane: int, place: int) -> QRect:
         """Where a box is."""
         spot = self.plan.spots[place] + QPoint(MARGIN, self._top(lane) + self.plan.head)
@@ -422,7 +432,7 @@ class Track(QAbstractScrollArea):
             return self.words(lane)
         box, each = boxes[place], self.race.lanes[lane]
         where = _("{lane}, place {place}").format(lane=_(each.name), place=place + 1)
-        if box.dropped:
+        if box.dropped and box.piece:
             said = _("'{piece}' was taken back").format(piece=visible(box.piece))
         elif not box.piece:
             said = _("nothing yet")
@@ -468,7 +478,8 @@ class Track(QAbstractScrollArea):
     def _paint_head(self, painter: QPainter, lane: int) -> None:
         """Name and note to the left, what was reached to the right, the line below."""
         each, palette, head = self.race.lanes[lane], theme().palette, self.head_of(lane)
-        words = QRect(head.left(), head.top(), head.width(), head.height() - 8)
+        below = 4 if self.plan.tight else 8
+        words = QRect(head.left(), head.top(), head.width(), head.height() - below)
         done, right = self.done(lane), words.right() + 1
         bold = QFont(self.font())
         bold.setBold(True)
@@ -507,7 +518,7 @@ class Track(QAbstractScrollArea):
             put(most, said, palette.faint, self.font())
         name = QRect(words.topLeft(), QPoint(right, words.bottom()))
         self._paint_name(painter, name, lane)
-        self._paint_line(painter, QRectF(head.left(), head.bottom() - 6, head.width(), LINE), lane)
+        self._paint_line(painter, self.line_of(lane), lane)
 
     def _paint_name(self, painter: QPainter, room: QRect, lane: int) -> None:
         """The name, and what was said last as far as there is room."""
@@ -537,9 +548,10 @@ class Track(QAbstractScrollArea):
         gone = QRectF(line)
         gone.setWidth(min(self.now, finish(each)) * scale)
         painter.drawRect(gone)
+        out = 1 if self.plan.tight else 2
         for moment in each.moments[: moment_at(each, self.now) + 1]:
             x = min(line.left() + moment.seconds * scale, line.right() - 1)
-            painter.drawRect(QRectF(x - 1, line.top() - 2, 2, LINE + 4))
+            painter.drawRect(QRectF(x - 1, line.top() - out, 2, line.height() + 2 * out))
 
     def _paint_box(self, painter: QPainter, where: QRect, box: Box) -> None:
         """One place."""
@@ -555,8 +567,10 @@ class Track(QAbstractScrollArea):
         painter.drawRoundedRect(rect, 3, 3)
         if box.fresh:
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(palette.accent), 2))
-            painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+            wide = 1 if self.plan.tight else 2  # beside a small letter there is little room
+            inside = wide / 2 - 0.5
+            painter.setPen(QPen(QColor(palette.accent), wide))
+            painter.drawRoundedRect(rect.adjusted(inside, inside, -inside, -inside), 3, 3)
         painter.setPen(QColor(palette.faint if box.dropped else palette.text))
         centred = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip
         painter.drawText(where, centred, visible(box.piece))
@@ -666,6 +680,7 @@ class RaceWidget(PayloadWidget[Race]):
         self.slider.setMinimumWidth(50)
         self.slider.setAccessibleName(_("Time since the start"))
         self.slider.valueChanged.connect(lambda notch: self.seek(self.end * notch / NOTCHES))
+        self.slider.sliderReleased.connect(lambda: self._move(self.now))  # what waited may come
         self.time = QLabel()
         self.time.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.speed = QComboBox()

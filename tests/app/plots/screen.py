@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QImage, QMouseEvent
+from PySide6.QtGui import QColor, QImage, QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -57,5 +57,10 @@ def brightness(widget: QWidget) -> float:
 def colour_at(widget: QWidget, x: float, y: float) -> tuple[int, int, int]:
     """What is painted at a place of `widget`: red, green and blue."""
     QApplication.processEvents()
-    colour = widget.grab().toImage().pixelColor(int(x), int(y))
+    return rgb(widget.grab().toImage().pixelColor(int(x), int(y)))
+
+
+def rgb(colour: QColor | str) -> tuple[int, int, int]:
+    """Red, green and blue."""
+    colour = QColor(colour)
     return colour.red(), colour.green(), colour.blue()

@@ -4,16 +4,26 @@ import math
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QHelpEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.plots.table import TableWidget, best_rows, fitted, order_of, plain_cell, utf16
-from app.theme import theme
+from app.plots.table import (
+    MOST_LINES,
+    PAD,
+    TableWidget,
+    best_rows,
+    broken,
+    fitted,
+    order_of,
+    plain_cell,
+    utf16,
+)
+from app.theme import blend, theme
 from engine.payloads import Cell, Table
-from tests.app.plots.screen import move, shown
+from tests.app.plots.screen import colour_at, move, rgb, shown
 
 
 def number(value: float) -> Cell:
@@ -246,3 +256,170 @@ def test_an_empty_table_and_a_long_one(qtbot: QtBot) -> None:
     assert place > 0
     widget.show_payload(Table(("x",), tuple((Cell(f"{n}!"),) for n in range(500))))
     assert bar.value() == place  # who reads at the end stays there
+
+
+# --- long texts
+
+
+LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+
+
+def heights(widget: Any) -> list[int]:
+    return [widget.view.rowHeight(row) for row in range(widget.model.rowCount())]
+
+
+def shown_at(widget: Any, row: int, number: int) -> str:
+    """As much of a text as its column shows."""
+    index, font = widget.model.index(row, number), widget.view.font()
+    room = widget.painter.room(widget.view.visualRect(index), index)
+    return str(widget.painter.shown(font, index, room.width() + 1))
+
+
+def test_what_is_wider_than_its_column_goes_on_in_the_next_line(qtbot: QtBot) -> None:
+    rows = ((Cell("short"), Cell("a")), (Cell(LONG), Cell("b")), (Cell("北京" * 30), Cell("c")))
+    widget = widget_of(qtbot, Table(("Source", "Output"), rows), 320)
+    one, several, dense = heights(widget)
+    assert one < several
+    assert one < dense
+    assert shown_at(widget, 1, 0) == LONG
+    assert shown_at(widget, 2, 0) == "北京" * 30
+    widget.resize(900, 300)
+    QApplication.processEvents()
+    assert heights(widget) == [one] * 3
+
+
+def test_of_a_very_long_text_some_lines_are_shown_and_dots(qtbot: QtBot) -> None:
+    widget = widget_of(qtbot, Table(("Source",), ((Cell("𠮷" + LONG * 20),),)), 300)
+    shown = shown_at(widget, 0, 0)
+    assert shown.endswith("…")
+    assert LONG.startswith(shown[1:-1]) or shown[1:-1].startswith(LONG)
+    layout = broken(shown, widget.view.font(), widget.view.columnWidth(0) - 2 * PAD + 1)
+    assert layout.lineCount() == MOST_LINES
+    assert heights(widget)[0] >= layout.boundingRect().height()
+
+
+def test_the_height_of_a_row_goes_along_when_it_is_sorted(qtbot: QtBot) -> None:
+    rows = ((Cell("b" + LONG), number(1)), (Cell("a"), number(2)))
+    widget = widget_of(qtbot, Table(("Source", "n"), rows), 320)
+    tall, low = heights(widget)
+    assert tall > low
+    click_title(widget, 0)
+    assert column(widget, 0)[0] == "a"
+    assert heights(widget) == [low, tall]
+    widget.show_payload(Table(("Source", "n"), ((Cell("a"), number(1)), (Cell("b"), number(2)))))
+    assert heights(widget) == [low, low]
+
+
+def test_a_column_that_is_dragged_narrower_has_more_lines(qtbot: QtBot) -> None:
+    widget = widget_of(qtbot, Table(("a", "b"), ((Cell(LONG), Cell("x")),)), 900)
+    (low,) = heights(widget)
+    widget.view.setColumnWidth(0, 200)
+    assert heights(widget)[0] > low
+
+
+def test_a_number_stays_in_its_line(qtbot: QtBot) -> None:
+    wide = Cell("1 000 000 000 000 000 000", value=1e18)
+    widget = widget_of(qtbot, Table(("a", "b"), ((wide, Cell("x")),)), 640)
+    (low,) = heights(widget)
+    widget.view.setColumnWidth(0, 60)
+    assert heights(widget) == [low]
+    assert shown_at(widget, 0, 0).endswith("…")
+
+
+def test_what_differs_is_marked_in_any_line(qtbot: QtBot) -> None:
+    """The ground of a mark is seen below the first line."""
+    start = LONG.index("thirteen")
+    rows = tuple((Cell(LONG, marked),) for marked in ((), ((start, start + 8),)))
+    widget = widget_of(qtbot, Table(("Source",), rows), 260)
+    view = widget.view
+    view.clearFocus()
+    picture = view.viewport().grab().toImage()
+    ground = blend(theme().palette.warning, theme().palette.panel, 0.3)
+    found = []
+    for row in range(2):
+        place = view.visualRect(widget.model.index(row, 0))
+        found.append(
+            [
+                y - place.top()
+                for y in range(place.top(), place.bottom())
+                for x in range(place.left(), place.right())
+                if picture.pixelColor(x, y) == ground
+            ]
+        )
+    plain, marked = found
+    assert not plain
+    assert min(marked) > view.fontMetrics().height()
+
+
+def test_all_of_a_text_is_in_the_tip_where_a_part_is_shown(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tips: list[str] = []
+    monkeypatch.setattr(
+        "app.plots.table.QToolTip.showText", lambda _place, text, _view: tips.append(text)
+    )
+    rows = ((Cell("short"),), (Cell(LONG * 20),))
+    widget = widget_of(qtbot, Table(("Source",), rows), 300)
+    for row in range(2):
+        place = widget.view.visualRect(widget.model.index(row, 0)).center()
+        event = QHelpEvent(QEvent.Type.ToolTip, place, widget.view.mapToGlobal(place))
+        QApplication.sendEvent(widget.view.viewport(), event)
+    assert tips == ["", LONG * 20]
+
+
+# --- how it looks
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_right_and_wrong_have_another_sign_and_colour(qtbot: QtBot, name: Any) -> None:
+    theme().use(name)
+    rows = ((Cell("x", tone="good"),), (Cell("x", tone="bad"),), (Cell("x"),))
+    widget = widget_of(qtbot, Table(("a",), rows))
+    view = widget.view
+    picture = view.viewport().grab().toImage()
+    palette = theme().palette
+    found = []
+    for row in range(3):
+        place = view.visualRect(widget.model.index(row, 0))
+        colours = {
+            picture.pixelColor(place.left() + PAD + x, place.center().y() - 6 + y).name()
+            for x in range(12)
+            for y in range(12)
+        }
+        found.append((palette.good in colours, palette.warning in colours))
+    assert found == [(True, False), (False, True), (False, False)]
+
+
+def test_the_best_is_painted_bold(qtbot: QtBot) -> None:
+    widget = widget_of(qtbot)
+    bold = [
+        widget.model.font(widget.model.index(row, 2), widget.view.font()).bold() for row in range(3)
+    ]
+    assert bold == [False, False, True]
+    click_title(widget, 2)  # it goes along when it is sorted
+    assert widget.model.is_best(widget.model.index(0, 2))
+    assert widget.model.data(widget.model.index(0, 2), Qt.ItemDataRole.AccessibleTextRole).endswith(
+        ": best"
+    )
+
+
+def test_new_values_have_other_bests(qtbot: QtBot) -> None:
+    widget = widget_of(qtbot)
+    rows = tuple(
+        (*row[:2], number(value)) for row, value in zip(SCORES.rows, (1, 2, 3), strict=True)
+    )
+    widget.show_payload(Table(SCORES.columns, rows, best=SCORES.best))
+    assert [widget.model.is_best(widget.model.index(row, 2)) for row in range(3)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_another_theme_is_seen_at_once(qtbot: QtBot) -> None:
+    widget = widget_of(qtbot)
+    before = colour_at(widget.view.viewport(), 600, 200)
+    theme().use("dark")
+    after = colour_at(widget.view.viewport(), 600, 200)
+    assert sum(after) < sum(before) - 300
+    assert after == rgb(theme().palette.panel)
