@@ -12,7 +12,7 @@ from engine.worker import Job
 
 log = logging.getLogger(__name__)
 
-MOST_DEBT = 0.15  # seconds; at a share of 4 % it is paid off in four of training
+PAID_OFF = 10.0  # seconds of training, at most
 
 
 class Task(NamedTuple):
@@ -32,8 +32,8 @@ class Aside:
     and while there is a debt nothing else is begun. (Were it the time that passes, pictures
     would take most of the turns where many models train at once.) What was never done is done at
     once, and on the house, so that the first pictures, which show a model that knows
-    nothing yet, do not hold up the next. The debt is bounded, or one slow picture
-    would hold up all others for long.
+    nothing yet, do not hold up the next. The debt is bounded by what can be paid off in some
+    seconds, or one slow picture would hold up all others for long.
     """
 
     def __init__(self, job: Job, due: Callable[[], Iterable[Task]], share: float) -> None:
@@ -50,7 +50,7 @@ class Aside:
         """
         now = time.perf_counter()
         since = 0.0 if self._paid is None else max(0.0, trained - self._paid)
-        self._debt = max(0.0, min(self._debt, MOST_DEBT) - self._share * since)
+        self._debt = max(0.0, min(self._debt, PAID_OFF * self._share) - self._share * since)
         self._paid = trained
         first: tuple[float, Task] | None = None
         for task in self._tasks():

@@ -3,8 +3,10 @@
 A job is a generator: every ``yield`` is a safe point, at which the job may be
 stopped or paused and another may have its turn. All jobs share one thread, so
 sampling from the model *being trained* needs no lock, and training in several
-tabs at once never fights over the cores. A turn lasts about 20 ms: long enough
-that switching costs nothing, short enough that a request is answered at once.
+tabs at once never fights over the cores. A turn lasts about 20 ms, or one step where that
+takes longer: long enough that switching costs nothing, short enough that a request is answered
+at once. Turns go to whom has had the least time (start-time fair queueing: Goyal, Vin, Cheng
+1996), so that large steps do not crowd out small ones.
 
     def count(job):
         for step in range(10):
@@ -14,7 +16,6 @@ that switching costs nothing, short enough that a request is answered at once.
     worker.submit(count, "counting")
 """
 
-import itertools
 import logging
 import threading
 import time
@@ -27,6 +28,7 @@ from engine.phrases import PlaygroundError
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.02
+MOST_AHEAD = 0.5  # seconds; who took longer in one turn need not make up for all of it
 
 State: TypeAlias = Literal["waiting", "running", "paused", "ended"]
 Work: TypeAlias = Callable[["Job"], Generator[None, None, Any]]
@@ -58,6 +60,7 @@ class Job:
         self._stopping = False
         self._pausing = False
         self._begun = False
+        self._clock = 0.0  # the time it has had, on the worker's clock
         self._ended = threading.Event()
 
     def tell(self, event: Event) -> None:
@@ -111,6 +114,7 @@ class Worker:
         self._changed = threading.Condition()
         self._jobs: list[tuple[Job, Generator[None, None, Any]]] = []
         self._closing = False
+        self._clock = 0.0  # where the last turn began
         self._thread: threading.Thread | None = None
 
     @property
@@ -126,7 +130,7 @@ class Worker:
         random: RandomState | None = None,
         after: Job | None = None,
     ) -> Job:
-        """Queue `work`; it starts within one turn of each job that runs already.
+        """Queue `work`; it starts after the present turn, or those of others as new as it.
 
         With `after`, it gets no turn before that job has ended.
         """
@@ -166,18 +170,25 @@ class Worker:
 
     def _run(self) -> None:
         self._prepare()
-        turn = itertools.count()
         while True:
             with self._changed:
                 while not (ready := self._ready()):
                     if self._closing and not self._jobs:
                         return
                     self._changed.wait()
-                job, steps = ready[next(turn) % len(ready)]
-            if self._advance(job, steps):
+                job, steps = min(ready, key=lambda each: self._due(each[0]))
+            self._clock = self._due(job)
+            begun = time.perf_counter()
+            over = self._advance(job, steps)
+            job._clock = self._clock + min(time.perf_counter() - begun, MOST_AHEAD)
+            if over:
                 with self._changed:
                     self._jobs.remove((job, steps))
                     job._ended.set()
+
+    def _due(self, job: Job) -> float:
+        """When its turn is: after the time it has had. Who waited for nothing saves nothing up."""
+        return max(job._clock, self._clock)
 
     def _advance(self, job: Job, steps: Generator[None, None, Any]) -> bool:
         """Give `job` one turn. Whether it is over now."""

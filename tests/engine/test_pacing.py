@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.events import Said
-from engine.pacing import MOST_DEBT, Aside, Speed, Task
+from engine.pacing import PAID_OFF, Aside, Speed, Task
 from engine.phrases import N_, PlaygroundError
 from engine.worker import Job, Worker
 
@@ -94,7 +94,7 @@ def test_one_slow_picture_does_not_hold_up_the_others_for_long(clock: Clock) -> 
     desk.train(30.1)
     assert desk.done.count("slow") == 2
     desk.done.clear()
-    desk.train(MOST_DEBT / SHARE + 1.5)
+    desk.train(PAID_OFF + 1.5)
     assert "quick" in desk.done
 
 

@@ -1,9 +1,11 @@
 """engine/worker.py: turns, ends, and random states, on a real thread."""
 
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from engine import worker as worker_
 from engine.events import Ended, Progress
 from engine.learner import TorchRandom
 from engine.phrases import N_, PlaygroundError
-from engine.worker import Job, State, Worker
+from engine.worker import MOST_AHEAD, TURN_SECONDS, Job, State, Worker
 
 SOON = 10.0  # seconds that nothing here takes
 Steps = Generator[None, None, Any]
@@ -98,25 +100,95 @@ def test_it_is_prepared_before_the_first_job() -> None:
     assert len({thread for _, thread in order}) == 1
 
 
-def test_jobs_take_turns_fairly(worker: Worker, short_turns: None) -> None:
-    order: list[str] = []
-    both = threading.Event()
+class Turns:
+    """A record of who had how much time, by a clock that only the steps move."""
 
-    def named(name: str, steps: int) -> Callable[[Job], Steps]:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        self.taken: list[tuple[str, float]] = []  # step by step
+        self.begin = threading.Event()
+        monkeypatch.setattr("engine.worker.time.perf_counter", lambda: self.now)
+
+    def taking(self, name: str, seconds: Iterable[float]) -> Callable[[Job], Steps]:
+        """Steps of so many seconds each, once all are there."""
+
         def work(job: Job) -> Steps:
-            both.wait(SOON)
-            for _ in range(steps):
-                order.append(name)
+            self.begin.wait(SOON)
+            for each in seconds:
+                self.now += each
+                self.taken.append((name, each))
                 yield
 
         return work
 
-    jobs = [worker.submit(named(name, 300)) for name in "ab"]
-    both.set()
-    assert all(job.wait(SOON) for job in jobs)
-    for end in range(20, 600, 20):
-        counts = [order[:end].count(name) for name in "ab"]
-        assert abs(counts[0] - counts[1]) <= 2
+    def of(self, name: str) -> float:
+        return sum(seconds for who, seconds in self.taken if who == name)
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
+    return Turns(monkeypatch)
+
+
+def test_all_get_the_same_time_whatever_a_step_takes(worker: Worker, turns: Turns) -> None:
+    sizes = {"short": 0.003, "middle": 0.05, "long": 0.3}
+    for name, size in sizes.items():
+        worker.submit(turns.taking(name, itertools.takewhile(until_(turns, 100), repeat(size))))
+    turns.begin.set()
+    until(lambda: worker.jobs == ())
+    most, least = max(map(turns.of, sizes)), min(map(turns.of, sizes))
+    assert least > 30
+    assert most - least <= 0.3 + TURN_SECONDS
+
+
+def until_(turns: Turns, seconds: float) -> Callable[[float], bool]:
+    """Whether all together have had less than so much."""
+    return lambda _size: turns.now < 100.0 + seconds
+
+
+def test_who_paused_saves_nothing_up(worker: Worker, turns: Turns) -> None:
+    held = worker.submit(turns.taking("held", repeat(0.01, 100)))
+    held.pause()
+    other = worker.submit(turns.taking("other", repeat(0.01, 1000)))
+
+    def wake(job: Job) -> Steps:
+        while turns.of("other") < 5:
+            turns.now += 0.01
+            yield
+        held.resume()
+
+    worker.submit(wake)
+    turns.begin.set()
+    assert held.wait(SOON)
+    assert other.wait(SOON)
+    names = [name for name, _ in turns.taken]
+    first, last = names.index("held"), len(names) - names[::-1].index("held")
+    assert names[first:last].count("other") >= 95
+
+
+def test_a_new_job_is_next(worker: Worker, turns: Turns) -> None:
+    def calling(job: Job) -> Steps:
+        yield from turns.taking("old", repeat(0.01, 50))(job)
+        worker.submit(turns.taking("new", [0.01]))
+        yield from turns.taking("old", repeat(0.01, 50))(job)
+
+    worker.submit(turns.taking("another", repeat(0.01, 200)))
+    worker.submit(calling)
+    turns.begin.set()
+    until(lambda: worker.jobs == ())
+    names = [name for name, _ in turns.taken]
+    asked = [at for at, name in enumerate(names) if name == "old"][49]
+    assert names.index("new") - asked <= 3 * TURN_SECONDS / 0.01
+
+
+def test_one_long_turn_is_not_held_against_a_job_for_long(worker: Worker, turns: Turns) -> None:
+    worker.submit(turns.taking("load", [30.0, 0.01]))
+    worker.submit(turns.taking("train", repeat(0.01, 1000)))
+    turns.begin.set()
+    until(lambda: worker.jobs == ())
+    names = [name for name, _ in turns.taken]
+    between = names[names.index("load") + 1 :].index("load")
+    assert between <= (MOST_AHEAD + TURN_SECONDS) / 0.01
 
 
 def test_a_turn_lasts_about_its_time(worker: Worker) -> None:
