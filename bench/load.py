@@ -2,10 +2,11 @@
 
     python -m bench.load [--minutes 10] [MODEL ...]
 
-In a real window the first model of each tab (or those named) trains with its default preset, and
-every 15 s another tab is looked at. A timer of 16 ms notes how late each tick comes; each turn on
-the compute thread is timed; once a minute the resident memory is read. Exit status 1 where a
-target is missed.
+In a real window the first model of each tab (or those named) trains with its default preset: first
+each one alone, seen, for a while; then all at once, and every 15 s another tab is looked at. The
+fair share of one of n is an n-th of the steps that it made alone in the same time. A timer of
+16 ms notes how late each tick comes; each turn on the compute thread is timed; once a minute the
+resident memory is read. Exit status 1 where a target is missed.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from bench.screen import screen
 
 TICK = 16
 SETTLE = 20.0  # seconds: kernels are compiled, the first pictures drawn
+ALONE_SETTLE, ALONE = 10.0, 15.0  # seconds that each one trains alone, and is measured
 LOOK = 15.0
 ENOUGH = 99.0  # per cent of the ticks below TICK
 FAIR = 0.5  # of the fair share
@@ -58,8 +60,33 @@ def measure(minutes: float, folder: str, keys: list[str]) -> dict[str, Any]:
     def ready(window: Any) -> None:
         chosen = keys or [family.models[0].key for family in window.families]
         pages = {key: page_of(window, key) for key in chosen}
-        for page in pages.values():
+        alone = found["alone"] = {}
+
+        def after(seconds: float, action: Any) -> None:
+            QTimer.singleShot(int(1000 * seconds), window, action)
+
+        def one(left: list[str]) -> None:
+            """Train one alone; then the next, or all."""
+            if not left:
+                for page in pages.values():
+                    page.more(10**9)
+                after(SETTLE, begin)
+                return
+            page = page_of(window, left[0])
             page.more(10**9)
+
+            def read() -> None:
+                step, start = page.session.step, time.perf_counter()
+
+                def stop() -> None:
+                    passed = time.perf_counter() - start
+                    alone[left[0]] = (page.session.step - step) / passed
+                    page.stop()
+                    after(1.0, lambda: one(left[1:]))
+
+                after(ALONE, stop)
+
+            after(ALONE_SETTLE, read)
 
         def repeating(milliseconds: float, action: Any) -> Any:
             timer = QTimer(window)
@@ -78,18 +105,21 @@ def measure(minutes: float, folder: str, keys: list[str]) -> dict[str, Any]:
         def begin() -> None:
             timed(window.playground.worker)
             found["steps"] = {key: page.session.step for key, page in pages.items()}
+            found["begun"] = time.perf_counter()
             memory.append(resident())
             for timer in (ticks, looks, reads):
                 timer.start()
-            QTimer.singleShot(int(60_000 * minutes) + 500, end)
+            after(60 * minutes + 0.5, end)
 
         def end() -> None:
             for timer in (ticks, looks, reads):
                 timer.stop()
+            passed = time.perf_counter() - found["begun"]
             jobs = {key: page.session.start() for key, page in pages.items()}
             found["jobs"] = {
                 key: {
                     "steps": pages[key].session.step - found["steps"][key],
+                    "fair": alone[key] * passed / len(jobs),
                     "seconds": sum(spent[job]),
                     "turns": len(spent[job]),
                     "longest": max(spent[job], default=0.0),
@@ -99,7 +129,7 @@ def measure(minutes: float, folder: str, keys: list[str]) -> dict[str, Any]:
             window.close()
             application.quit()
 
-        QTimer.singleShot(int(1000 * SETTLE), begin)
+        one(chosen)
 
     application, window = opened(folder, ready)
     window.show()
@@ -122,7 +152,7 @@ def main(minutes: float, keys: list[str]) -> int:
         found = in_window("bench.load", display, minutes, folder, *keys)
     jobs = found["jobs"]
     whole = sum(job["seconds"] for job in jobs.values())
-    shares = {key: job["seconds"] / whole * len(jobs) for key, job in jobs.items()}
+    shares = {key: job["steps"] / job["fair"] for key, job in jobs.items()}
     table(
         (
             "model, default preset",
@@ -131,7 +161,7 @@ def main(minutes: float, keys: list[str]) -> int:
             "a turn, mean ms",
             "most ms",
             "of the compute time",
-            f"of its fair share (at least {100 * FAIR:.0f} %)",
+            f"steps, of its fair share (at least {100 * FAIR:.0f} %)",
         ),
         [
             (

@@ -24,14 +24,54 @@ from engine.payloads import Curve, Line
 Numbers = NDArray[np.float64]
 SYMBOL = 8  # pixels: how large a point with a label is
 APART = 6  # pixels between two labels side by side
+AHEAD, ENOUGH = 0.03, 0.7  # the room for lines that grow, and how much of it all they fill
 PADDING, ROOMY = 0.02, 0.05  # around all points; with labels there is to be room for them
+
+
+class SteadyBox(pg.ViewBox):  # type: ignore[misc]
+    """Where lines grow: the range goes a little further than they do, and then stays for a while.
+
+    Each new range draws both axes anew, which costs more than the lines.
+    """
+
+    def __init__(self) -> None:
+        self._chosen = False  # whether the range may be another one than that of the lines
+        super().__init__(defaultPadding=AHEAD)
+
+    def enableAutoRange(self, *axes: Any, **which: Any) -> None:  # noqa: N802
+        """Follow the lines from now on; until now, only what was seen of them was drawn."""
+        self._chosen = True
+        super().enableAutoRange(*axes, **which)
+
+    def updateAutoRange(self) -> None:  # noqa: N802
+        """Only where something is out of the range, or leaves much of it empty."""
+        chosen, self._chosen = self._chosen, False
+        if not chosen and all(
+            map(fills, self.viewRange(), self.childrenBounds(), self.autoRangeEnabled())
+        ):
+            self._autoRangeNeedsUpdate = False
+            return
+        super().updateAutoRange()
+
+
+def fills(seen: Sequence[float], data: Sequence[float] | None, automatic: float | bool) -> bool:
+    """Whether data from one number to another stand well in that range of an axis.
+
+    >>> fills([0, 10], [1, 9], True), fills([0, 10], [1, 11], True), fills([0, 10], [4, 6], True)
+    (True, False, False)
+    """
+    if data is None or automatic is False:
+        return True
+    (low, high), (first, last) = seen, data
+    return low <= first and last <= high and last - first >= ENOUGH * (high - low)
 
 
 class LinesPlot(pg.PlotWidget):  # type: ignore[misc]
     """What `Curve` and `LossCurves` have in common: lines, and one under the mouse."""
 
-    def __init__(self) -> None:
-        super().__init__(axisItems={side: Axis(side) for side in ("left", "bottom")})
+    def __init__(self, box: pg.ViewBox | None = None) -> None:
+        axes = {side: Axis(side) for side in ("left", "bottom")}
+        super().__init__(axisItems=axes, viewBox=box)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.plotItem.setMenuEnabled(False)
         self.plotItem.hideButtons()

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.i18n import _
 from app.plots.base import Footer, number
 from app.plots.labels import Key
-from app.plots.lines import LinesPlot, Numbers, drawable, read_lines, thin
+from app.plots.lines import LinesPlot, Numbers, SteadyBox, drawable, read_lines, thin
 from app.theme import blend, theme
 
 Kind = Literal["raw", "points"]
@@ -40,9 +40,11 @@ class LossCurves(QWidget):
         self._mark_lines: list[Any] = []
         self._near: float | None = None
         self._units: dict[str, float] = {}
-        self._read: list[tuple[str, Numbers, Numbers]] = []
-        self._stale = False
-        self.plot = LinesPlot()
+        self._read: dict[str, tuple[str, Numbers, Numbers]] = {}
+        self._stale: set[str] = set()  # lines that have grown
+        self._new = True  # whether all else is to be drawn too
+        self._best_drawn: Any = None
+        self.plot = LinesPlot(SteadyBox())
         self.plot.setLabel("bottom", _("step"))
         self.best = pg.ScatterPlotItem(size=15, symbol="star")
         self.best.setZValue(40)
@@ -97,8 +99,10 @@ class LossCurves(QWidget):
         ``"raw"`` is noisy and gets a smoothed line on top; ``"points"`` are few and
         exact (held-out), and the lowest of the first such series is marked.
         """
+        self._new |= name not in self._series
         self._series[name] = (np.asarray(x, np.float64), np.asarray(y, np.float64), kind)
-        self._redraw()
+        self._stale.add(name)
+        self._draw_seen()
 
     def set_marks(self, marks: Sequence[tuple[float, str]]) -> None:
         """Say at these steps what was changed: ``[(500, "learning rate 0.01 → 0.003")]``."""
@@ -131,66 +135,90 @@ class LossCurves(QWidget):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Draw what came while nobody looked."""
         super().showEvent(event)
-        if self._stale:
-            self._draw()
+        self._draw_seen()
 
     def _redraw(self) -> None:
-        self._stale = True
-        if self.isVisible():
+        self._new = True
+        self._draw_seen()
+
+    def _draw_seen(self) -> None:
+        if self.isVisible() and (self._new or self._stale):
             self._draw()
 
     def _draw(self) -> None:
-        self._stale = False
+        """The lines that have grown; and all else only where it is new, since it costs most."""
+        new, self._new = self._new, False
+        if new:
+            self._draw_axes()
+            self._stale = set(self._series)
+            self._read = {}
+        grown, self._stale = self._stale, set()
+        for index, name in enumerate(self._series):
+            if name in grown:
+                self._draw_line(index, name)
+        best = self._best()
+        self._draw_best(best)
+        if new:
+            self._draw_marks()
+        self.footer.set_caption(self._summary(best))
+
+    def _draw_axes(self) -> None:
         any_points = any(len(x) for x, _y, _kind in self._series.values())
         self.stack.setCurrentIndex(1 if any_points else 0)
-        factors = list(self._units.values()) or [1.0]
-        factor = factors[max(0, self.unit.currentIndex())]
         names = list(self._units) or [_("loss")]
         # Where there is a choice, the unit stands in its box, and the plot has the room.
-        unit = _(names[max(0, self.unit.currentIndex())])
-        self.plot.setLabel("left", unit)
+        self.plot.setLabel("left", _(names[max(0, self.unit.currentIndex())]))
         self.plot.showLabel("left", len(names) == 1)
-        log = self.log.isChecked()
-        self.plot.setLogMode(x=False, y=log)
-        self._read = []
-        best: tuple[float, float] | None = None
-        entries = []
-        for index, (name, (x, y, kind)) in enumerate(self._series.items()):
-            x, y = drawable(x, y * factor, False, log)
-            raw, strong = self._items_of(name)
-            colour = theme().series(index)
-            if kind == "raw":
-                # Blended, not transparent: crossing segments would add up to the full colour.
-                faint = blend(colour, theme().palette.panel, 0.3)
-                raw.setPen(pg.mkPen(faint, width=1))
-                raw.setZValue(-10)
-                strong.setPen(pg.mkPen(colour, width=2.2))
-                raw.setData(x, y)
-                shown = smoothed(y)
-                strong.setSymbol("o" if len(x) == 1 else None)  # one point makes no line
-                strong.setSymbolBrush(pg.mkBrush(colour))
-                strong.setData(x, shown)
-            else:
-                strong.setPen(pg.mkPen(colour, width=2))
-                strong.setZValue(10)
-                strong.setSymbol("o")
-                strong.setSymbolSize(9 if len(x) <= FEW else 5)
-                strong.setSymbolBrush(pg.mkBrush(colour))
-                strong.setSymbolPen(pg.mkPen(theme().palette.panel))
-                strong.setData(x, y)
-                shown = y
-                if best is None and len(y) > 1:
-                    lowest = int(np.argmin(y))
-                    best = float(x[lowest]), float(y[lowest])
-            entries.append(_(name))
-            self._read.append((_(name), x, shown))
-        self.key.setVisible(bool(entries))
+        self.plot.setLogMode(x=False, y=self.log.isChecked())
+        self.key.setVisible(bool(self._series))
         self.key.show_entries(
-            [(name, theme().series(place), False) for place, name in enumerate(entries)]
+            [(_(name), theme().series(place), False) for place, name in enumerate(self._series)]
         )
-        self._draw_best(best, log)
-        self._draw_marks()
-        self.footer.set_caption(self._summary(best))
+        for name in self._series:
+            self._dress(name)
+
+    def _draw_line(self, index: int, name: str) -> None:
+        x, y, kind = self._series[name]
+        factors = list(self._units.values()) or [1.0]
+        factor = factors[max(0, self.unit.currentIndex())]
+        x, y = drawable(x, y * factor, False, self.log.isChecked())
+        raw, strong = self._items[name]
+        shown = y
+        if kind == "raw":
+            shown = smoothed(y)
+            raw.setData(x, y)
+            if (len(x) == 1) != (strong.opts["symbol"] is not None):
+                strong.setSymbol("o" if len(x) == 1 else None)  # one point makes no line
+        elif (size := 9 if len(x) <= FEW else 5) != strong.opts["symbolSize"]:
+            strong.setSymbolSize(size)
+        strong.setData(x, shown)
+        self._read[name] = (_(name), x, shown)
+
+    def _dress(self, name: str) -> None:
+        """Give a line its colours."""
+        raw, strong = self._items_of(name)
+        panel = theme().palette.panel
+        colour = theme().series(list(self._series).index(name))
+        strong.setSymbolBrush(pg.mkBrush(colour))
+        if self._series[name][2] == "raw":
+            # Blended, not transparent: crossing segments would add up to the full colour.
+            raw.setPen(pg.mkPen(blend(colour, panel, 0.3), width=1))
+            raw.setZValue(-10)
+            strong.setPen(pg.mkPen(colour, width=2.2))
+        else:
+            strong.setPen(pg.mkPen(colour, width=2))
+            strong.setZValue(10)
+            strong.setSymbol("o")
+            strong.setSymbolPen(pg.mkPen(panel))
+
+    def _best(self) -> tuple[float, float] | None:
+        """The lowest of the first line that is of points."""
+        for name, (_x, _y, kind) in self._series.items():
+            _title, x, y = self._read[name]
+            if kind == "points" and len(y) > 1:
+                lowest = int(np.argmin(y))
+                return float(x[lowest]), float(y[lowest])
+        return None
 
     def _items_of(self, name: str) -> tuple[Any, Any]:
         if name not in self._items:
@@ -202,19 +230,25 @@ class LossCurves(QWidget):
             self._items[name] = pair
         return self._items[name]
 
-    def _draw_best(self, best: tuple[float, float] | None, log: bool) -> None:
+    def _draw_best(self, best: tuple[float, float] | None) -> None:
         palette = theme().palette
+        as_drawn = (best, self.log.isChecked(), palette)
+        if as_drawn == self._best_drawn:
+            return
+        self._best_drawn = as_drawn
         if best is None:
             self.best.setData([], [])
             return
         x, y = best
         self.best.setPen(pg.mkPen(palette.panel))
         self.best.setBrush(pg.mkBrush(palette.good))
-        self.best.setData([x], [math.log10(y) if log else y])
+        self.best.setData([x], [math.log10(y) if self.log.isChecked() else y])
 
     def _summary(self, best: tuple[float, float] | None) -> str:
         """The newest value of each line and the best: short, to stand in one line."""
-        words = [f"{name} {number(float(y[-1]), 3)}" for name, _x, y in self._read if len(y)]
+        words = [
+            f"{name} {number(float(y[-1]), 3)}" for name, _x, y in self._read.values() if len(y)
+        ]
         if best is not None:
             where = _("{value} at {step}")
             words.append("★ " + where.format(value=number(best[1], 3), step=number(best[0])))
@@ -256,7 +290,7 @@ class LossCurves(QWidget):
 
     def read_at(self, x: float) -> str:
         """What all curves are near step `x`, and what was changed there."""
-        found = read_lines(_("step"), self._read, x, False)
+        found = read_lines(_("step"), list(self._read.values()), x, False)
         self.plot.cursor_line.setVisible(found is not None)
         if found is None:
             return ""

@@ -139,3 +139,51 @@ def test_the_mark_under_the_mouse_is_brought_forward(qtbot: QtBot) -> None:
     assert [line.label.isVisible() for line in curves._mark_lines] == [False, True]
     QApplication.sendEvent(curves, QEvent(QEvent.Type.Leave))
     assert [line.label.isVisible() for line in curves._mark_lines] == seen
+
+
+def test_the_range_stays_while_the_lines_grow_a_little(qtbot: QtBot) -> None:
+    """A new range draws both axes anew, which takes longer than the lines."""
+    curves: LossCurves = shown(qtbot, LossCurves(), 560, 260)
+    box = curves.plot.plotItem.getViewBox()
+    ranges = []
+    for steps in range(200, 400):
+        curves.set_series("training", np.arange(steps), np.linspace(3, 2, steps), "raw")
+        QApplication.processEvents()
+        (left, right), (low, high) = box.viewRange()
+        ranges.append((left, right))
+        assert max(left, low - 2) <= 0, "all of it is seen"
+        assert min(right - (steps - 1), high - 3) >= 0
+        assert steps >= 0.75 * (right - left), "and little else"
+    assert len(set(ranges)) < 20
+    curves.set_series("training", np.arange(30), np.linspace(3, 2, 30), "raw")
+    QApplication.processEvents()
+    assert box.viewRange()[0][1] < 40, "a new training has its own range"
+
+
+def test_a_range_chosen_by_hand_stays(qtbot: QtBot) -> None:
+    curves = trained(qtbot)
+    box = curves.plot.plotItem.getViewBox()
+    box.setRange(xRange=(2, 3), yRange=(0, 1), padding=0)
+    curves.set_series("train", np.arange(500), np.linspace(4, 2, 500), "raw")
+    QApplication.processEvents()
+    assert np.allclose(box.viewRange(), [(2, 3), (0, 1)])
+    curves.plot.plotItem.enableAutoRange()
+    qtbot.waitUntil(lambda: box.viewRange()[0][1] >= 499)
+
+
+def test_only_lines_that_have_grown_are_drawn(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curves = trained(qtbot)
+    drawn: list[str] = []
+    draw = curves._draw_line
+    monkeypatch.setattr(
+        curves, "_draw_line", lambda index, name: (drawn.append(name), draw(index, name))
+    )
+    curves.set_series("train", np.arange(11), np.linspace(4, 2, 11), "raw")
+    assert drawn == ["train"]
+    curves.log.setChecked(True)
+    assert drawn == ["train", "train", "held-out"]
+    curves.set_series("held-out", np.array([0, 4, 9]), np.array([4.0, 1.0, 3.0]), "points")
+    assert drawn[3:] == ["held-out"]
+    assert curves.best.getData()[1][0] == pytest.approx(0.0)
