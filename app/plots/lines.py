@@ -35,20 +35,11 @@ class SteadyBox(pg.ViewBox):  # type: ignore[misc]
     """
 
     def __init__(self) -> None:
-        self._chosen = False  # whether the range may be another one than that of the lines
         super().__init__(defaultPadding=AHEAD)
-
-    def enableAutoRange(self, *axes: Any, **which: Any) -> None:  # noqa: N802
-        """Follow the lines from now on; until now, only what was seen of them was drawn."""
-        self._chosen = True
-        super().enableAutoRange(*axes, **which)
 
     def updateAutoRange(self) -> None:  # noqa: N802
         """Only where something is out of the range, or leaves much of it empty."""
-        chosen, self._chosen = self._chosen, False
-        if not chosen and all(
-            map(fills, self.viewRange(), self.childrenBounds(), self.autoRangeEnabled())
-        ):
+        if all(map(fills, self.viewRange(), self.childrenBounds(), self.autoRangeEnabled())):
             self._autoRangeNeedsUpdate = False
             return
         super().updateAutoRange()
@@ -96,9 +87,15 @@ class LinesPlot(pg.PlotWidget):  # type: ignore[misc]
         if item is not None:
             item.getAxis("bottom").set_roomy(self.height() >= LOW)
 
+    def show_all(self) -> None:
+        """Follow the lines again, after a hand chose what is seen."""
+        self.plotItem.enableAutoRange()
+        for item in self.plotItem.listDataItems():
+            item.viewRangeChanged()  # until now it knew only what was seen of it
+
     def _clicked(self, event: Any) -> None:
         if event.double():
-            self.plotItem.enableAutoRange()
+            self.show_all()
 
 
 def thin(item: Any, method: str, to_pixel: float = 1.0) -> None:

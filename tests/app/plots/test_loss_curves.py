@@ -167,7 +167,7 @@ def test_a_range_chosen_by_hand_stays(qtbot: QtBot) -> None:
     curves.set_series("train", np.arange(500), np.linspace(4, 2, 500), "raw")
     QApplication.processEvents()
     assert np.allclose(box.viewRange(), [(2, 3), (0, 1)])
-    curves.plot.plotItem.enableAutoRange()
+    curves.plot.show_all()
     qtbot.waitUntil(lambda: box.viewRange()[0][1] >= 499)
 
 
@@ -177,9 +177,12 @@ def test_only_lines_that_have_grown_are_drawn(
     curves = trained(qtbot)
     drawn: list[str] = []
     draw = curves._draw_line
-    monkeypatch.setattr(
-        curves, "_draw_line", lambda index, name: (drawn.append(name), draw(index, name))
-    )
+
+    def watched(index: int, name: str) -> None:
+        drawn.append(name)
+        draw(index, name)
+
+    monkeypatch.setattr(curves, "_draw_line", watched)
     curves.set_series("train", np.arange(11), np.linspace(4, 2, 11), "raw")
     assert drawn == ["train"]
     curves.log.setChecked(True)
