@@ -1,5 +1,6 @@
 """What a tab shows until the engine is there: what this family is, and what one will see."""
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from app.i18n import _
@@ -26,6 +27,7 @@ class Welcome(QWidget):
         steps.setProperty("role", "faint")
         self.note = QLabel(_("Loading the engine…"))
         self.note.setProperty("role", "faint")
+        self.note.setTextFormat(Qt.TextFormat.PlainText)
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)

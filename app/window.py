@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
         self._trace = trace
         self._painted = False
         self._closing = False
+        self._losing: QMessageBox | None = None  # asks whether to lose what cannot be saved
         self.setWindowTitle(_("Generative Playground"))
         self.setAcceptDrops(True)
         self.pump = Pump(self)
@@ -444,7 +445,10 @@ class MainWindow(QMainWindow):
             self._take([path])
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Stop, save and close, without a question."""
+        """Stop, save and close; with a question only where something cannot be saved."""
+        if not self._closing and self._would_lose():
+            event.ignore()
+            return
         super().closeEvent(event)
         if self._closing:
             return
@@ -461,6 +465,37 @@ class MainWindow(QMainWindow):
         self.hide()
         if self.playground is not None and not self.playground.close(CLOSE_SECONDS):
             log.error("not everything was saved within %.1f s of closing", CLOSE_SECONDS)
+
+    def _would_lose(self) -> bool:
+        """Whether to stay open, since a training cannot be saved; then that is asked."""
+        if self.playground is None or self._losing is not None:  # asked for a second time
+            return False
+        unsaved = [each for each in self.playground.sessions if each.unsaved]
+        jobs = [each.save() for each in unsaved if each.status != "training"]
+        for job in jobs:  # there may be room by now
+            job.wait(CLOSE_SECONDS)
+        unsaved = [each for each in unsaved if each.unsaved]
+        if not unsaved:
+            return False
+        titles = ", ".join(_(each.model.title) for each in unsaved)
+        box = self._losing = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle(_("Not saved"))
+        box.setText(_("What was trained last cannot be saved: {titles}").format(titles=titles))
+        box.setInformativeText(
+            _(
+                "Nothing can be written to {folder}. Free some space, plug the drive in or allow "
+                "writing there, then close again; or close now and lose the newest steps."
+            ).format(folder=self.playground.store.folder)
+        )
+        stay = box.addButton(_("Stay"), QMessageBox.ButtonRole.RejectRole)
+        leave = box.addButton(_("Close and lose them"), QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(stay)
+        leave.clicked.connect(lambda: QTimer.singleShot(0, self, self.close))
+        stay.clicked.connect(lambda: setattr(self, "_losing", None))
+        box.open()
+        return True
 
 
 def native_name(language: str) -> str:

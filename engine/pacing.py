@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple
 
+from engine import memory
 from engine.events import Said
 from engine.phrases import N_, PlaygroundError
 from engine.worker import Job
@@ -70,12 +71,13 @@ class Aside:
                 next(steps)
             except StopIteration:
                 return
-            except PlaygroundError as error:
-                self._job.tell(Said(error.phrase))
-                return
             # What is only looked at must not end a training; weights that are no numbers, which
             # a view may choke on, are noticed and mended at the next flush.
-            except Exception as error:
+            except Exception as caught:
+                error = memory.plainly(caught)
+                if isinstance(error, PlaygroundError):
+                    self._job.tell(Said(error.phrase))
+                    return
                 log.exception("%s could not be made", task.key)
                 self._job.tell(
                     Said(

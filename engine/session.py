@@ -29,7 +29,7 @@ import torch
 
 from engine import export as export_
 from engine import knobs as knobs_
-from engine import wary
+from engine import memory, wary
 from engine.data import catalogue
 from engine.events import Health, Progress, Said, Saved, Shown
 from engine.export import Export, as_it_was
@@ -288,6 +288,11 @@ class Session:
         """What is wrong with the training: keys of the model's rules, or () where it is well."""
         return self._health
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether the newest try to save the training failed."""
+        return self._unsaved and self.learner is not None
+
     # --- what one can do
 
     def choose(
@@ -376,6 +381,20 @@ class Session:
         """
         self.pause()
         return self._in_turn(self._branch, N_("Copying the run"))
+
+    def save(self) -> Job:
+        """Try again to save what was trained, where that failed; `unsaved` tells how it went."""
+
+        def work(job: Job) -> Work:
+            learner = self._need_learner()
+            yield
+            try:
+                self._save(job, learner)
+            finally:
+                if self.status != "training":
+                    self._let_go()
+
+        return self.playground.worker.submit(work, N_("Saving"))
 
     def sample(self, sample: Any, keep: tuple[int, ...] = ()) -> Job:
         """Draw a sample, shown as it grows. `keep`: see `Model.sampler`."""
@@ -788,8 +807,11 @@ class Session:
                     good, in_a_row = learner.remember(), 0
                     self._save(job, learner)
                     saved = time.perf_counter()
-                with learner.random:
-                    pending.append(learner.advance())
+                try:
+                    with learner.random:
+                        pending.append(learner.advance())
+                except (MemoryError, RuntimeError) as error:  # before saving, which needs some
+                    raise memory.plainly(error) from None
                 if learner.step in SNAPSHOT_STEPS:
                     self._keep_snapshot(learner)
                 yield from aside.take_turn(learner.step, learner.seconds)

@@ -17,6 +17,7 @@ as long as it trains it; the others can read it meanwhile, see `Store.steadily`.
 """
 
 import contextlib
+import datetime
 import errno
 import itertools
 import json
@@ -44,6 +45,7 @@ MOST_COUNTED = 2**53  # of steps, or seconds
 LONGEST_NAME = 200  # bytes
 FORMAT = 2
 READABLE = (1, 2)  # 1: the optimisers as a pickle, which is not read any more
+STAMP = "%Y%m%d-%H%M%S"  # the first of a name, in local time
 TRASH = ".trash"
 REMOVING = ".removing-"  # in the trash: what is on its way out
 BUSY_SECONDS = 0.05
@@ -155,10 +157,25 @@ class Store:
 
     def _names(self, model: str, data_title: str) -> Iterator[str]:
         word = "".join(c if c.isalnum() and c.isascii() else "-" for c in data_title.lower())
-        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{model}-{word.strip('-')[:24] or 'data'}"
+        stem = f"{self._stamp()}-{model}-{word.strip('-')[:24] or 'data'}"
         yield stem
         for number in itertools.count(2):
             yield f"{stem}-{number}"
+
+    def _stamp(self) -> str:
+        """Now; a second after the newest run where a clock was set back, as each autumn by an hour.
+
+        By more than a day it was wrong before, and is right now.
+        """
+        now = _now()
+        latest = now + datetime.timedelta(days=1)
+        with contextlib.suppress(OSError):
+            for path in self.folder.iterdir():
+                with contextlib.suppress(ValueError):
+                    begun = datetime.datetime.strptime(path.name[:15], STAMP)
+                    if now < begun <= latest:
+                        now = begun + datetime.timedelta(seconds=1)
+        return now.strftime(STAMP)
 
     def read(self, run: str) -> Run:
         """What ``run.json`` of `run` says. Raises `RunError` where it is not one of ours."""
@@ -388,6 +405,10 @@ def _to_be_paused(run: str, holder: Holder | None) -> Phrase:
         run=run,
         when=holder.when,
     )
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now()
 
 
 def _age(path: Path) -> float:

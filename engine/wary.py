@@ -12,6 +12,7 @@ import json
 import math
 import os
 import stat
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -96,7 +97,9 @@ def whole(value: Any, low: int, high: int) -> int:
 
 def finite(value: Any) -> float:
     """`value`, which must be a number, and neither infinite nor "not a number"."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    # The comparison is false for what is not a number, and fits whole numbers of any size.
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and abs(value) <= sys.float_info.max):
         raise ValueError(f"{value!r:.80} is no number")
     return float(value)
 
@@ -115,6 +118,7 @@ def array(numpy_file: bytes) -> NDArray[Any]:
         raise ValueError(f"its header cannot be read: {type(error).__name__}") from error
     if dtype.kind not in "biufcU":
         raise ValueError(f"it is of {dtype}, which are no numbers")
+    shape = tuple(int(side) for side in shape)  # True is a whole number to Python, not to numpy
     size = math.prod(shape)
     if min(shape, default=0) < 0 or size * dtype.itemsize > len(numpy_file) - file.tell():
         raise ValueError(f"it breaks off: its shape would be {shape}")
@@ -125,9 +129,15 @@ def array(numpy_file: bytes) -> NDArray[Any]:
 def arrays(path: Path, most: int = MOST_ARRAYS) -> Iterator[tuple[str, NDArray[Any]]]:
     """Name and content of each array in the .npz file at `path`, whose sizes add up to `most`."""
     left = most
-    with zipfile.ZipFile(io.BytesIO(content(path, most))) as archive:
-        for member in archive.infolist():
-            left -= member.file_size
-            if left < 0:
-                raise ValueError(f"it is more than {most:,} bytes unpacked")
-            yield member.filename.removesuffix(".npy"), array(archive.read(member))
+    try:
+        with zipfile.ZipFile(io.BytesIO(content(path, most))) as archive:
+            for member in archive.infolist():
+                left -= member.file_size
+                if left < 0:
+                    raise ValueError(f"it is more than {most:,} bytes unpacked")
+                yield member.filename.removesuffix(".npy"), array(archive.read(member))
+    except (OSError, ValueError):
+        raise
+    # A damaged, encrypted or strangely packed archive makes its readers raise much else.
+    except Exception as error:
+        raise ValueError(f"it cannot be unpacked: {error or type(error).__name__}") from error

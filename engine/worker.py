@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, Literal, Protocol, TypeAlias
 
+from engine import memory
 from engine.events import Ended, Event, Mailbox, Reason
 from engine.phrases import PlaygroundError
 
@@ -219,7 +220,8 @@ class Worker:
         except StopIteration as stop:
             job.result = stop.value
             reason = "finished"
-        except Exception as error:
+        except Exception as caught:
+            error = memory.plainly(caught)
             # The thread serves every tab: one job's fault ends that job and is told.
             expected = isinstance(error, PlaygroundError)
             log.log(
@@ -227,7 +229,7 @@ class Worker:
                 "the job %r failed: %s",
                 job.title,
                 error,
-                exc_info=not expected,
+                exc_info=None if expected else caught,
             )
             job.error = error
             reason = "failed"

@@ -1,5 +1,6 @@
 """The window: what is there before the engine, what after, the keys, and the end."""
 
+import errno
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from app.welcome import Welcome
 from app.window import MainWindow
 from engine.family import Family, Model
 from engine.knobs import knob, knobs_of
+from engine.learner import Learner
 from engine.payloads import Tokens
 from engine.store import Store
 from tests.app import drawing
@@ -485,6 +487,66 @@ def test_a_save_that_takes_too_long_is_logged(
     monkeypatch.setattr(playground, "close", lambda timeout: close(timeout) and False)
     window.close()
     assert "not everything was saved" in caplog.text
+
+
+def test_closing_asks_where_what_was_trained_cannot_be_saved(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stay, and nothing is lost; with room on the disk again it closes without a question."""
+    page = page_of(window)
+    page.more(3)
+    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 3)
+    full = FullDisk(monkeypatch)
+    page.more(3)
+    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 6)
+    assert page.session.unsaved
+    assert not window.close()
+    box = window._losing
+    assert box is not None
+    assert str(tmp_path / "runs") in box.informativeText()
+    assert page.session.model.title in box.text()
+    box.buttons()[0].click()
+    assert window.isVisible()
+    assert page.session.step == 6
+    full.over = True
+    assert window.close()
+    (run,) = Store(tmp_path / "runs").runs()
+    assert run.step == 6
+
+
+def test_what_cannot_be_saved_can_be_lost_on_purpose(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(window)
+    page.more(3)
+    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 3)
+    FullDisk(monkeypatch)
+    page.train()
+    qtbot.waitUntil(lambda: page.session.step > 5)
+    page.stop()
+    qtbot.waitUntil(lambda: page.session.unsaved)
+    assert not window.close()
+    box = window._losing
+    assert box is not None
+    box.buttons()[1].click()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    (run,) = Store(tmp_path / "runs").runs()
+    assert run.step == 3, "what was saved before is whole"
+
+
+class FullDisk:
+    """No checkpoint can be written until it is over."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.over = False
+        save = Learner.save
+
+        def refusing(learner: Learner, place: Path) -> None:
+            if not self.over:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            save(learner, place)
+
+        monkeypatch.setattr(Learner, "save", refusing)
 
 
 def test_a_message_of_before_goes_when_it_trains(qtbot: QtBot, window: MainWindow) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine.events import Event, Said
 from engine.learner import Learner
 from engine.session import Playground, Session
 from engine.store import RunError, Store
-from engine.worker import Job
+from engine.worker import Job, Worker
 from tests.engine import tiny
 from tests.engine.faulty import faulty
 from tests.engine.tiny import advanced, bits, learner
@@ -52,6 +53,40 @@ def opened(runs: Path, model: Any = tiny.MODEL) -> Iterator[Session]:
 @pytest.fixture(autouse=True)
 def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.Catalogue().put_in_place(monkeypatch)
+
+
+class Quiet:
+    """Keeps the compute thread from taking turns while this one draws random numbers.
+
+    Torch has one random state for all threads, which is a job's own during its turns.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._wanted = 0
+
+    def __enter__(self) -> None:
+        self._wanted += 1
+        self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._wanted -= 1
+        self._lock.release()
+
+    def advance(self, worker: Worker, job: Job, steps: Any) -> bool:
+        """A turn of `job`, as soon as it is not quiet any more."""
+        while self._wanted:
+            time.sleep(0.001)
+        with self._lock:
+            return ADVANCE(worker, job, steps)
+
+
+QUIET, ADVANCE = Quiet(), Worker._advance
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Worker, "_advance", lambda *turn: QUIET.advance(*turn))
 
 
 @pytest.fixture
@@ -96,22 +131,24 @@ UNBROKEN: dict[int, dict[str, bytes]] = {}
 def unbroken(steps: int) -> dict[str, bytes]:
     """The bits after so many steps that nothing disturbed."""
     if steps not in UNBROKEN:
-        made = learner()
-        advanced(made, steps)
-        UNBROKEN[steps] = bits(made)
+        with QUIET:
+            made = learner()
+            advanced(made, steps)
+            UNBROKEN[steps] = bits(made)
     return UNBROKEN[steps]
 
 
 def saved_step(store: Store, run: str) -> int:
     """The step of what is on disk, every bit of which is as it must be."""
-    found = store.read(run)
-    folder = store.checkpoint_path(found)
-    made = Learner(tiny.MODEL, tiny.Symbols(), tiny.NET, tiny.TRAIN, 1)
-    made.load(folder)
-    assert made.step == found.step
-    assert bits(made) == unbroken(found.step)
-    assert session_.load_trained(store, found, tiny.MODEL).step == found.step
-    return found.step
+    with QUIET:
+        found = store.read(run)
+        folder = store.checkpoint_path(found)
+        made = Learner(tiny.MODEL, tiny.Symbols(), tiny.NET, tiny.TRAIN, 1)
+        made.load(folder)
+        assert made.step == found.step
+        assert bits(made) == unbroken(found.step)
+        assert session_.load_trained(store, found, tiny.MODEL).step == found.step
+        return found.step
 
 
 # --- every call that writes, failing in turn
@@ -359,8 +396,9 @@ def test_a_drive_that_is_removed_and_comes_back(
         assert not gone.exists(), "nothing is made in its place"
         assert store.runs() == ()
         finish(session.sample(tiny.SampleKnobs()))
-        (tmp_path / "pocket").rename(gone)
-        assert saved_step(store, run) <= step
+        with QUIET:
+            (tmp_path / "pocket").rename(gone)
+            assert saved_step(store, run) <= step
         until(lambda: len(said) == 2)
         session.pause()
         finish(job)

@@ -361,7 +361,7 @@ def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples, held-out measurements and views after every step."""
     for name in ("SAMPLE_SECONDS", "HELD_OUT_SECONDS"):
         monkeypatch.setattr(session_, name, 0.0)
-    monkeypatch.setattr(pacing, "MOST_DEBT", 0.0)
+    monkeypatch.setattr(pacing, "PAID_OFF", 0.0)
 
 
 def test_views_samples_and_measurements_do_not_change_the_training(
@@ -410,7 +410,7 @@ def test_what_is_not_a_step_takes_a_small_part_of_the_time(
     finish(session.start(seconds=0.25))
     # The first is free, and each one after the second has to be earned with half a second.
     assert 1 <= len(drawn) <= 3
-    monkeypatch.setattr(pacing, "MOST_DEBT", 0.0)
+    monkeypatch.setattr(pacing, "PAID_OFF", 0.0)
     finish(session.start(steps=session.step + 10))
     assert len(drawn) > 8
 

@@ -1,6 +1,7 @@
 """engine/store.py: whole at every moment, and never outside its folder."""
 
 import dataclasses
+import datetime
 import json
 import os
 import random
@@ -207,7 +208,7 @@ def test_a_checkpoint_name_leads_nowhere_else(store: Store, tmp_path: Path) -> N
 def test_a_new_name_is_free_and_sorts_by_time(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time, "strftime", lambda _: "20260101-000000")
+    monkeypatch.setattr("engine.store._now", lambda: datetime.datetime(2026, 1, 1))
     names = []
     for _ in range(3):
         names.append(store.begin("lstm", "My Text (2).txt"))
@@ -220,6 +221,52 @@ def test_a_new_name_is_free_and_sorts_by_time(
         assert store.path(store.new_id("rnn", title)).parent == store.folder
         assert store.path(store.begin("rnn", title)).parent == store.folder
     assert store.new_id("rnn", "对话").endswith("-rnn-data")
+
+
+@pytest.mark.parametrize(
+    ("back", "order"),
+    [
+        (datetime.timedelta(hours=1), "the later is the newer"),
+        (datetime.timedelta(hours=23), "the later is the newer"),
+        (datetime.timedelta(days=400), "the clock is right now"),
+    ],
+)
+def test_a_clock_that_is_set_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch, back: datetime.timedelta, order: str
+) -> None:
+    """Runs stay in the order they were begun in, and none is lost, damaged or thrown away."""
+    now = datetime.datetime(2026, 10, 25, 2, 59, 30)
+    monkeypatch.setattr("engine.store._now", lambda: now)
+    monkeypatch.setattr(time, "time", lambda: now.timestamp())
+
+    def begin(model: str) -> Run:
+        name = store.begin(model, "A ring")
+        run = dataclasses.replace(RUN, id=name, created=time.time(), saved=time.time())
+        return save(store, 1, run)
+
+    first = begin("zeta")
+    deleted = begin("delta")
+    store.delete(deleted.id)
+    now -= back
+    again = save(store, 2, dataclasses.replace(first, saved=time.time()))
+    assert store.read(first.id) == again, "an older date is no reason to keep the older state"
+    later = [begin("beta"), begin("alpha")]
+    expected = [*reversed(later), again]
+    if order != "the later is the newer":
+        expected = [again, *sorted(later, key=lambda run: run.id, reverse=True)]
+    assert list(store.runs()) == expected
+    store.empty_trash()
+    store.undelete(deleted.id)
+    assert store.read(deleted.id) == deleted
+
+
+def test_names_of_the_far_future_move_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store._now", lambda: datetime.datetime(2026, 1, 1))
+    for strange in ("99991231-235959-x", "20269999-000000-x", "Notes"):
+        store.path(strange).mkdir(parents=True)
+    assert store.begin("rnn", "a") == "20260101-000000-rnn-a"
 
 
 # --- damage

@@ -53,13 +53,14 @@ class ClientMessage(ctypes.Structure):
 class Screen:
     """An X server without a monitor."""
 
-    def __init__(self, folder: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
+    def __init__(self, folder: Path, width: int = WIDTH, height: int = HEIGHT, *more: str) -> None:
+        """`more`: what else Xvfb takes."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         reading, writing = os.pipe()
         size = f"{width}x{height}x24"
         command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", size, "-nolisten", "tcp"]
-        command += ["-noreset", "-fbdir", str(folder)]
+        command += ["-noreset", "-fbdir", str(folder), *more]
         self.process = subprocess.Popen(
             command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -126,6 +127,7 @@ class Program:
         """It starts in `folder`, where file dialogs then begin, and logs to a file there."""
         self.screen = screen
         self.slowness = 1.0  # of this machine now, by how long the start took
+        self.scale = float(environment.get("QT_SCALE_FACTOR", "1"))  # the screen's pixels to one
         self._begun = time.monotonic()
         self._heard = b""
         self._ours, theirs = socket.socketpair()
@@ -206,7 +208,7 @@ class Program:
             before = now
             time.sleep(POLL)
         x, y, width, height = now
-        return x + width // 2, y + height // 2
+        return round(self.scale * (x + width // 2)), round(self.scale * (y + height // 2))
 
     def click(self, question: str, times: int = 1) -> None:
         """Click in the middle of a box, or of a widget."""
