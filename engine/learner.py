@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from engine import knobs, nested, wary
+from engine import knobs, memory, nested, wary
 from engine.data.catalogue import KINDS_OF_DATA
 from engine.family import Model, TrainKnobs
 from engine.history import History
@@ -27,6 +27,7 @@ from engine.phrases import N_, PlaygroundError
 from engine.store import MOST_COUNTED, Run, RunError, write_atomically
 
 MOST_SEED = 2**63 - 1
+COPIES = 5  # of each weight: itself, average, gradient, and two moments of the optimiser
 MOST_HEADER = 64_000_000  # bytes that a file of weights may have besides
 OPTIMISER = "optimiser.safetensors"
 PICKLED = "optimiser.pt"  # what older versions wrote in its place
@@ -96,6 +97,7 @@ class Learner:
         self.complete = True  # False: loaded without its optimisers and random state
         self.random = TorchRandom(seed)
         self.draws = torch.Generator().manual_seed(seed)
+        memory.check_room(COPIES * (size_of(model, net, data) or 0))
         with self.random:
             self.module = model.build(net, data)
         self.module.train()
@@ -312,15 +314,23 @@ def check_fits(model: Model, net: Any, data: Any, weights: Path) -> None:
     if data.kind in KINDS_OF_DATA and data.kind != model.accepts:
         raise ValueError(f"{model.key} learns from {model.accepts}, and its data is {data.kind}")
     size = wary.file_size(weights)
-    try:
-        with torch.device("meta"), _Unfilled():
-            module = model.build(net, data)
-    except (RuntimeError, NotImplementedError):
-        return  # one that computes as it is built: none of those can be large
-    if (wanted := _bytes_of(module)) > size:
+    wanted = size_of(model, net, data)
+    if wanted is not None and wanted > size:
         raise ValueError(
             f"{weights.name} has {size:,} bytes, and a model with these settings {wanted:,}"
         )
+
+
+def size_of(model: Model, net: Any, data: Any) -> int | None:
+    """The bytes of the weights of such a network, which is built without memory for it.
+
+    None for one that computes as it is built: none of those can be large.
+    """
+    try:
+        with torch.device("meta"), _Unfilled():
+            return _bytes_of(model.build(net, data))
+    except (RuntimeError, NotImplementedError):
+        return None
 
 
 class _Unfilled(TorchFunctionMode):
@@ -411,10 +421,9 @@ def estimate(
         yield
     per_step = sorted(times)[len(times) // 2]
     planned = train.seconds or train.steps * per_step
-    copies = 5  # weights, average, gradient, and two moments of the optimiser
     return {
         "parameters": learner.parameters,
         "seconds_per_step": per_step,
         "seconds": planned,
-        "bytes": learner.parameters * 4 * copies + kept,
+        "bytes": learner.parameters * 4 * COPIES + kept,
     }

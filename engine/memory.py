@@ -1,6 +1,12 @@
-"""Too little memory, whoever says so: Python, numpy, torch on the processor or a graphics card."""
+"""Too little memory, whoever says so: Python, numpy, torch on the processor or a graphics card.
+
+Linux promises more than there is, and then ends the program that takes it; so what is known to be
+large is asked for before.
+"""
 
 import traceback
+
+import psutil
 
 from engine.phrases import N_, PlaygroundError
 
@@ -29,3 +35,17 @@ def plainly(error: Exception) -> Exception:
             "shorter samples) or a smaller net, or close other programs"
         )
     )
+
+
+def check_room(wanted: int) -> None:
+    """Raise `PlaygroundError` where a net that takes so many bytes to learn would find no room."""
+    free = psutil.virtual_memory().available
+    if wanted > free:
+        raise PlaygroundError(
+            N_(
+                "this net would take {wanted:.1f} GB of memory to learn, and {free:.1f} GB are "
+                "free: choose fewer or narrower layers, or close other programs",
+                wanted=wanted / 1e9,
+                free=free / 1e9,
+            )
+        )

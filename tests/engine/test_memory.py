@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from engine import memory
 from engine.events import Ended, Said
+from engine.learner import size_of
 from engine.phrases import PlaygroundError
 from engine.session import Playground
 from engine.worker import Job, Worker
-from tests.engine.tiny import MODEL, Catalogue, model
+from tests.engine.tiny import MODEL, Catalogue, learner, model
 
 SOON = 30.0  # seconds that nothing here takes
 MORE_THAN_ANY = 10**15  # numbers
@@ -134,6 +136,37 @@ def test_a_training_keeps_what_it_has_and_can_go_on(
     assert session.start(steps=20).wait(SOON)
     assert session.step == 20
     assert playground.close()
+
+
+def test_a_net_that_would_not_fit_is_refused_before_it_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux would promise the memory, and end the program as soon as it is used."""
+    Catalogue().put_in_place(monkeypatch)
+    playground = Playground([MODEL], tmp_path, threads=1)
+    session = playground.open(MODEL)
+    free = psutil.virtual_memory()._replace(available=1000)
+    with monkeypatch.context() as little:
+        little.setattr("engine.memory.psutil.virtual_memory", lambda: free)
+        little.setattr("engine.learner.COPIES", 100)
+        job = session.start(steps=3)
+        assert job.wait(SOON)
+    assert isinstance(job.error, PlaygroundError)
+    assert "0.0 GB are free" in job.error.phrase
+    assert session.status == "empty"
+    assert session.start(steps=3).wait(SOON)
+    assert session.step == 3
+    assert playground.close()
+
+
+def test_the_size_of_a_net_is_known_without_building_it() -> None:
+    built = learner()
+    size = size_of(MODEL, built.net, built.data)
+    values = built.module.state_dict().values()
+    assert size == sum(each.numel() * each.element_size() for each in values)
+    state = torch.get_rng_state()
+    size_of(MODEL, built.net, built.data)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_view_that_needs_too_much_does_not_end_the_training(
