@@ -286,13 +286,14 @@ def _refuse_option(bare: str, option: str) -> None:
         raise PlaygroundError(
             N_(
                 "{name} cannot be had as {option!r}: the kinds of tokens ({kinds}) are for texts, "
-                "the forms of pictures ({forms}) for folders of pictures, and the rates ({rates}) "
-                "for sound files",
+                "the forms of pictures ({forms}) for folders of pictures, the rates ({rates}) for "
+                "sound files, and {pairs} for .csv and .tsv files",
                 name=bare,
                 option=option,
                 kinds=", ".join(KINDS[1:]),
                 forms=", ".join(FORMS),
                 rates=", ".join(RATES),
+                pairs=PAIRS,
             )
         )
 

@@ -611,7 +611,7 @@ def _binary(path: Path) -> PlaygroundError:
     return PlaygroundError(
         N_(
             "{path} is not a text (it has bytes that no text has): accepted is plain text, "
-            "for instance .txt or .md, saved as UTF-8",
+            "for instance .txt, .md or .csv, saved as UTF-8",
             path=str(path),
         )
     )
