@@ -140,4 +140,4 @@ def arrays(path: Path, most: int = MOST_ARRAYS) -> Iterator[tuple[str, NDArray[A
         raise
     # A damaged, encrypted or strangely packed archive makes its readers raise much else.
     except Exception as error:
-        raise ValueError(f"it cannot be unpacked: {error or type(error).__name__}") from error
+        raise ValueError(f"it cannot be unpacked: {str(error) or type(error).__name__}") from error

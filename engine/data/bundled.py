@@ -9,6 +9,8 @@ import importlib.metadata
 import importlib.util
 import json
 import re
+import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import wary
 from engine.data import cache
 from engine.phrases import N_, PlaygroundError
 
@@ -71,13 +74,14 @@ def missing(package: str) -> PlaygroundError:
 def kept(key: str, package: str, find: Callable[[], Finding]) -> Finding:
     """What `find` finds, from the cache after the first time."""
     path = cache.folder() / "images" / f"{key}-{version_of(package)}-{_RECIPE}" / f"{key}.npz"
-    if not path.is_file():
-        found = None
+    found = _read(path)
+    if found is None:
+        shutil.rmtree(path.parent, ignore_errors=True)
         try:
             for found in find():
                 if found is None:
                     yield None
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, zlib.error) as error:
             raise _without_pictures(package) from error
         if found is None or not len(found.pixels):
             raise _without_pictures(package)
@@ -86,10 +90,19 @@ def kept(key: str, package: str, find: Callable[[], Finding]) -> Finding:
                 folder / path.name, pixels=found.pixels, labels=found.labels, names=found.names
             )
         yield None
-    with np.load(path, allow_pickle=False) as archive:
-        yield Found(
-            archive["pixels"], archive["labels"], tuple(str(each) for each in archive["names"])
-        )
+    yield found
+
+
+def _read(path: Path) -> Found | None:
+    """What the cache's file at `path` has, or None where there is none or it is damaged."""
+    try:
+        inside = {name: array.copy() for name, array in wary.arrays(path)}
+        pixels, labels = inside["pixels"], inside["labels"]
+        names = tuple(str(each) for each in inside["names"])
+        sound = pixels.ndim == 4 and labels.shape == (len(pixels),)
+        return Found(pixels, labels, names) if sound and len(names) in (0, len(pixels)) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _without_pictures(package: str) -> PlaygroundError:
