@@ -105,7 +105,9 @@ def test_what_a_model_leaves_out_changes_nothing() -> None:
     model, data = Model(**NEEDED), Symbols()
     model.check(data, NET)
     assert model.units(data) == {"loss": 1.0}
-    assert not (model.views or model.health or model.teachers)
+    assert not (model.views)
+    assert not (model.health)
+    assert not (model.teachers)
     assert model.teach is None
     assert 0 < model.aside < 1
     assert [(line.name, line.kind) for line in model.curves] == [
@@ -177,7 +179,8 @@ def test_a_view_is_drawn_on_demand_and_alone_unless_it_says_more() -> None:
 
 def test_what_a_trained_model_lacks_is_not_shared_with_others() -> None:
     one, two = (Trained(None, NET, TRAIN, Symbols(), step, MODEL) for step in (1, 2))
-    assert not (one.sample or one.then)
+    assert not (one.sample)
+    assert not (one.then)
     assert (one.kept, dict(one.companions)) == ((), {})
     assert one.companions is not two.companions
 
