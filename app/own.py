@@ -4,6 +4,7 @@ A model says only what kind it learns from; the words and the file dialogs for a
 kind stand here, once, for the card of the data, the menu, and what is dropped.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -99,7 +100,7 @@ class Folders:
         kept = self._last.get(what)
         if kept is None and self.settings is not None:
             kept = str(self.settings.value(f"folders/{what}") or "")
-        return kept if kept and Path(kept).is_dir() else ""
+        return kept if kept and os.path.isdir(kept) else ""  # which is False also where it fails
 
     def remember(self, what: str, path: str) -> None:
         """The folder that `path` is in."""
@@ -125,11 +126,12 @@ def choose(paths: Sequence[str], accepts: str, kinds: Sequence[str]) -> Dropped:
 
     kinds: what each of them is, see `engine.data.catalogue.kind_of`.
     """
-    if accepts == "images" and list(kinds).count(PICTURE) > 1:
+    several = list(kinds).count(PICTURE) > 1
+    if accepts == "images" and several and "images" not in kinds:
         return Dropped(
             "", PICTURE, _("To learn from several pictures, drop the folder that they are in.")
         )
-    wanted = ("images", PICTURE) if accepts == "images" else (accepts,)
+    wanted = ("images", PICTURE) if accepts == "images" and not several else (accepts,)
     for path, kind in zip(paths, kinds, strict=True):
         if kind in wanted:
             return Dropped(path, kind)

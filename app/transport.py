@@ -25,9 +25,9 @@ NARROWEST, WORDS, ROOMY = 740, 1000, 1060  # pixels: icons alone, words beside, 
 
 def duration(seconds: float) -> str:
     """``75`` as ``"1 min 15 s"``."""
-    if seconds < 60:
+    if seconds <= 59:  # as it is rounded up, more is a minute
         return _("{seconds:.0f} s").format(seconds=math.ceil(seconds))
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(max(60, round(seconds)), 60)
     if minutes < 60:
         return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
     hours, minutes = divmod(minutes, 60)

@@ -125,9 +125,12 @@ class Sliders(QWidget):
     def set_value(self, index: int, value: float) -> None:
         """Set one number, and tell all of them."""
         low, high = self.ends()
-        value = min(max(value, low), high)
+        zero = min(max(0.0, low), high)
+        value = min(max(value, low), high) if math.isfinite(value) else zero
         if value != self.values[index]:
-            self.values = (*self.values[:index], value, *self.values[index + 1 :])
+            numbers = [each if math.isfinite(each) else zero for each in self.values]
+            numbers[index] = value
+            self.values = tuple(numbers)  # a knob takes no other
             self.turning.turn({self.bars.turns: self.values})
             self.update()
         self._describe()
