@@ -184,6 +184,7 @@ class NumberField(QAbstractSpinBox):
         """So many steps on: from notch to notch, or by a tenth of the number's order."""
         assert self.knob.low is not None
         assert self.knob.high is not None
+        self.commit()  # from what is typed, where that fits
         if has_slider(self.knob):
             places = notches(self.knob)
             here = (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -32,6 +32,17 @@ def heading(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "heading")
     return label
+
+
+class _Past(QObject):
+    """Scrolling past a box does not turn it."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Leave the wheel to the column."""
+        if event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
 
 
 class Setup(QScrollArea):
@@ -82,6 +93,9 @@ class Setup(QScrollArea):
         self.restart = QFrame()
         self.inside = QWidget()
         self._lay_out(len(family.models) > 1, _(model.summary))
+        past = _Past(self)
+        for box in self.inside.findChildren(QComboBox):
+            box.installEventFilter(past)
         self.model.activated.connect(self._choose_model)
         self.preset.activated.connect(self._take_preset)
         self.data.chosen.connect(lambda *_chosen: self.mark_restart())
@@ -172,8 +186,10 @@ class Setup(QScrollArea):
         """Follow the live knobs; what waits for a reset stays as it was typed."""
         shown = self.train.value()
         live = {k.name: getattr(train, k.name) for k in knobs_of(train) if k.live}
-        if any(getattr(shown, name) != value for name, value in live.items()):
-            self.train.set_value(type(shown)(**{**vars(shown), **live}))
+        turned = {name: value for name, value in live.items() if getattr(shown, name) != value}
+        if turned:
+            self.train.show_values(turned)
+            self._name_preset()
 
     def show_estimate(self, words: str, wrong: bool = False) -> None:
         """How long and how large the training would be, or why it cannot be."""

@@ -62,7 +62,7 @@ def tab(
     qtbot.addWidget(tab)
     tab.resize(1280, 720)
     tab.show()
-    qtbot.waitUntil(lambda: tab.page.setup.data.data is not None)
+    qtbot.waitUntil(lambda: tab.page.setup.data.data is not None, timeout=20_000)
     yield tab
     tab.shut()
 
@@ -77,8 +77,10 @@ def page(tab: FamilyTab) -> ModelPage:
 def trained(qtbot: QtBot, page: ModelPage) -> ModelPage:
     """The same, with a model of a few steps, paused."""
     page.more(20)
-    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 20)
-    qtbot.waitUntil(lambda: not page.strip.pump.busy)
+    qtbot.waitUntil(
+        lambda: page.session.status == "paused" and page.session.step == 20, timeout=20_000
+    )
+    qtbot.waitUntil(lambda: not page.strip.pump.busy, timeout=20_000)
     return page
 
 
@@ -112,7 +114,7 @@ def window(qtbot: QtBot, open_window: Callable[[], MainWindow]) -> MainWindow:
     qtbot.waitUntil(lambda: window.page is not None, timeout=20_000)
     page = window.page
     assert page is not None
-    qtbot.waitUntil(lambda: page.setup.data.data is not None)
+    qtbot.waitUntil(lambda: page.setup.data.data is not None, timeout=20_000)
     return window
 
 
