@@ -13,7 +13,7 @@ from engine.worker import Job
 
 log = logging.getLogger(__name__)
 
-PAID_OFF = 10.0  # seconds of training, at most
+PAID_OFF = 4.0  # seconds of training, at most
 
 
 class Task(NamedTuple):

@@ -153,9 +153,10 @@ class LossCurves(QWidget):
             self._stale = set(self._series)
             self._read = {}
         grown, self._stale = self._stale, set()
-        for index, name in enumerate(self._series):
-            if name in grown:
-                self._draw_line(index, name)
+        for name in grown:
+            self._draw_line(name)
+        any_points = any(len(x) for x, _y, _kind in self._series.values())
+        self.stack.setCurrentIndex(1 if any_points else 0)
         best = self._best()
         self._draw_best(best)
         if new:
@@ -163,8 +164,6 @@ class LossCurves(QWidget):
         self.footer.set_caption(self._summary(best))
 
     def _draw_axes(self) -> None:
-        any_points = any(len(x) for x, _y, _kind in self._series.values())
-        self.stack.setCurrentIndex(1 if any_points else 0)
         names = list(self._units) or [_("loss")]
         # Where there is a choice, the unit stands in its box, and the plot has the room.
         self.plot.setLabel("left", _(names[max(0, self.unit.currentIndex())]))
@@ -177,7 +176,7 @@ class LossCurves(QWidget):
         for name in self._series:
             self._dress(name)
 
-    def _draw_line(self, index: int, name: str) -> None:
+    def _draw_line(self, name: str) -> None:
         x, y, kind = self._series[name]
         factors = list(self._units.values()) or [1.0]
         factor = factors[max(0, self.unit.currentIndex())]

@@ -51,6 +51,15 @@ def page_of(window: MainWindow) -> ModelPage:
     return page
 
 
+def take(qtbot: QtBot, page: ModelPage, steps: int) -> None:
+    """So many steps more; the first of a process can take long."""
+    reached = page.session.step + steps
+    page.more(steps)
+    qtbot.waitUntil(
+        lambda: page.session.status == "paused" and page.session.step == reached, timeout=20_000
+    )
+
+
 def activate(qtbot: QtBot, window: MainWindow) -> None:
     """Shortcuts are for the active window alone."""
     window.activateWindow()
@@ -228,8 +237,7 @@ def test_a_file_dropped_anywhere_becomes_the_data(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
     page = page_of(window)
-    page.more(5)
-    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 5)
+    take(qtbot, page, 5)
     page.generate()
     qtbot.waitUntil(lambda: page.sampling.result.payload is not None)
     chips = page.sampling.result.currentWidget()
@@ -442,8 +450,7 @@ def test_it_fits_a_small_screen_in_every_mode(qtbot: QtBot, window: MainWindow) 
         assert (window.width(), window.height()) == (1024, 700)
 
     settled()
-    page.more(5)
-    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 5)
+    take(qtbot, page, 5)
     settled()
     page.sampling.by_step.click()
     qtbot.waitUntil(lambda: page.sampling.result.payload is not None)
@@ -494,11 +501,9 @@ def test_closing_asks_where_what_was_trained_cannot_be_saved(
 ) -> None:
     """Stay, and nothing is lost; with room on the disk again it closes without a question."""
     page = page_of(window)
-    page.more(3)
-    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 3)
+    take(qtbot, page, 3)
     full = FullDisk(monkeypatch)
-    page.more(3)
-    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 6)
+    take(qtbot, page, 3)
     assert page.session.unsaved
     assert not window.close()
     box = window._losing
@@ -518,8 +523,7 @@ def test_what_cannot_be_saved_can_be_lost_on_purpose(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = page_of(window)
-    page.more(3)
-    qtbot.waitUntil(lambda: page.session.status == "paused" and page.session.step == 3)
+    take(qtbot, page, 3)
     FullDisk(monkeypatch)
     page.train()
     qtbot.waitUntil(lambda: page.session.step > 5)

@@ -1,11 +1,12 @@
 """Journeys through the real window: what a person does, from the first click on."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -248,12 +249,17 @@ def leave_while_training(program: Program, runs: Path) -> int:
     return run["step"]
 
 
-def test_as_a_person_starts_it(screen: Screen, environment: dict[str, str], tmp_path: Path) -> None:
-    """`python main.py`: first paint before the engine, then ready, then Ctrl+Q."""
+@contextlib.contextmanager
+def started(
+    screen: Screen, environment: dict[str, str], folder: Path, *command: str
+) -> Iterator[None]:
+    """`command` opens the program in `folder`: first paint before the engine, then ready, and
+    after the block Ctrl+Q.
+    """
     with subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), READY, "--trace-start"],
+        [*command, READY, "--trace-start"],
         env={**environment, "DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"},
-        cwd=tmp_path,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -264,10 +270,17 @@ def test_as_a_person_starts_it(screen: Screen, environment: dict[str, str], tmp_
             assert events == ["first_paint", "ready"]
             found = screen.do("search", "--sync", "--onlyvisible", "--name", "^Generative Playg")
             screen.do("windowfocus", "--sync", found.split()[0])
+            yield
             screen.do("key", "ctrl+q")
             assert process.wait(PATIENCE) == 0
         finally:
             process.kill()
+
+
+def test_as_a_person_starts_it(screen: Screen, environment: dict[str, str], tmp_path: Path) -> None:
+    """`python main.py`."""
+    with started(screen, environment, tmp_path, sys.executable, str(ROOT / "main.py")):
+        pass
 
 
 def test_killed(launch: Launch, environment: dict[str, str]) -> None:

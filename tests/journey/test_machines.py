@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bootstrap import READY
 from tests.journey.conftest import SCREEN
 from tests.journey.screen import PATIENCE, POLL, ROOT, Program, Screen
 from tests.journey.test_journey import (
@@ -20,6 +19,7 @@ from tests.journey.test_journey import (
     begin,
     generate,
     reopen,
+    started,
     take_one_step,
     train,
     wait_for_sample,
@@ -180,27 +180,11 @@ def test_no_write_permission_where_main_lies(
             [*powerless, "touch", str(place / "app" / "new")], capture_output=True, check=False
         )
         assert refused.returncode != 0, "this test would show nothing"
-        with subprocess.Popen(
-            [*powerless, sys.executable, str(place / "main.py"), READY, "--trace-start"],
-            env={**environment, "DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"},
-            cwd=place,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                assert process.stdout is not None
-                events = [json.loads(process.stdout.readline())["event"] for _ in range(2)]
-                assert events == ["first_paint", "ready"]
-                found = screen.do("search", "--sync", "--onlyvisible", "--name", "^Generative Play")
-                screen.do("windowfocus", "--sync", found.split()[0])
-                screen.do("key", "ctrl+Return")  # trains, with the defaults
-                runs = Path(environment["PLAYGROUND_RUNS"])
-                wait_until(lambda: any(runs.glob("*/run.json")))
-                screen.do("key", "ctrl+q")
-                assert process.wait(PATIENCE) == 0
-            finally:
-                process.kill()
+        command = [*powerless, sys.executable, str(place / "main.py")]
+        with started(screen, environment, place, *command):
+            screen.do("key", "ctrl+Return")  # trains, with the defaults
+            runs = Path(environment["PLAYGROUND_RUNS"])
+            wait_until(lambda: any(runs.glob("*/run.json")))
         assert sorted(path.relative_to(place) for path in place.rglob("*")) == before
     finally:
         subprocess.run(["chmod", "-R", "u+w", str(place)], check=True)
