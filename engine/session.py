@@ -119,7 +119,7 @@ class Playground:
 
         One that learned from `data` (the key of it) comes before any that learned from others.
         """
-        runs = self.store.runs()
+        runs = self._runs()
         found: dict[str, Trained] = {}
         for key in keys:
             learners = [
@@ -138,8 +138,15 @@ class Playground:
         """The newest run of the session's model on the same data that is not the session's own."""
         assert session.run is not None
         own = session.run
-        others = [run for run in self.store.runs() if run.id != own.id and run.data == own.data]
+        others = [run for run in self._runs() if run.id != own.id and run.data == own.data]
         return self._newest(session.model.key, [], others)
+
+    def _runs(self) -> tuple[Run, ...]:
+        """All there are. What is in memory of any that was deleted is let go of."""
+        runs = self.store.runs()
+        there = {run.id for run in runs}
+        self._strangers = {id_: kept for id_, kept in self._strangers.items() if id_ in there}
+        return runs
 
     def _newest(self, key: str, learners: Sequence[Learner], runs: Iterable[Run]) -> Trained | None:
         """The model of that key that is furthest in training, or else the first run of it."""

@@ -1,12 +1,14 @@
 """engine/session.py: one training, and everything one can ask of it meanwhile."""
 
 import dataclasses
+import gc
 import itertools
 import json
 import math
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -1097,6 +1099,26 @@ def test_a_companion_on_the_same_data_comes_first(fresh: Open) -> None:
     assert companions(("other",), "ring")["other"].step == 3, "its run, not who learns from others"
     assert companions(("other",), "other")["other"].step == 9
     assert companions(("other",), "elsewhere")["other"].step == 9, "better than none"
+
+
+def test_a_companion_that_was_deleted_is_let_go_of(fresh: Open) -> None:
+    """Its weights would stay in memory as long as the program is open."""
+    other = tiny.model(key="other")
+    session = fresh(tiny.MODEL, other)
+    finish(session.start(steps=2))
+    neighbour = session.playground.open(other)
+    finish(neighbour.start(steps=3))
+    run = neighbour.run
+    assert run is not None
+    finish(neighbour.reset())
+    companions = session.playground.companions
+    kept = weakref.ref(companions(("other",), "ring")["other"].module)
+    gc.collect()
+    assert kept() is not None, "or it would be read again for every picture"
+    session.playground.store.delete(run.id)
+    assert companions(("other",), "ring") == {}
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_view_can_ask_for_the_newest_other_run_of_the_model_on_the_same_data(
