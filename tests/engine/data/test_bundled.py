@@ -112,15 +112,6 @@ def test_small_digits_have_their_17_shades_spread_over_all(package: Path) -> Non
     assert found.labels.tolist() == [0, 9, 5]
 
 
-def test_small_digits_are_those_that_scikit_learn_gives() -> None:
-    from sklearn.datasets import load_digits
-
-    wanted = load_digits()
-    found = last(bundled.small_digits())
-    assert found.labels.tolist() == wanted.target.tolist()
-    assert np.abs(found.pixels[..., 0] - wanted.images * 255 / 16).max() <= 0.5
-
-
 def test_digits_are_500_of_each() -> None:
     found = last(bundled.digits())
     assert found.pixels.shape == (5000, 28, 28, 1)

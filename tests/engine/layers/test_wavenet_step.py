@@ -1,5 +1,6 @@
 """The compiled loop against the queues in numpy, and its parts against their definitions."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,10 @@ import pytest
 
 from engine.data.sound import SoundData
 from engine.families.wavenet import NetKnobs, WaveNet
-from engine.layers import wavenet_step
+from engine.layers import sounds, wavenet_step
 from engine.layers.sounds import OUTPUTS
 from engine.layers.wavenet_queue import Queues, Weights, weights_of
-from engine.layers.wavenet_step import CompiledQueues, add, tanh
+from engine.layers.wavenet_step import CompiledQueues, add, draw_mixture, pick, tanh
 from tests.engine.small import randomise, sound_data
 
 every_output = pytest.mark.parametrize("output", OUTPUTS)
@@ -24,22 +25,77 @@ def network(output: str, **values: Any) -> WaveNet:
     return module
 
 
-def test_the_tangent_is_exact_to_5e_7() -> None:
+def parts(of: Any) -> pytest.MarkDecorator:
+    """Parametrises a test by `of` as it is compiled, and as Python reads it."""
+    return pytest.mark.parametrize("part", [of, of.py_func], ids=["compiled", "python"])
+
+
+@parts(tanh)
+def test_the_tangent_is_exact_to_5e_7(part: Callable[..., None]) -> None:
     x = np.linspace(-12, 12, 200_001).astype(np.float32)
     y = x.copy()
-    tanh(y)
+    part(y)
     assert np.abs(y - np.tanh(x.astype(np.float64))).max() < 5e-7
     assert np.abs(y).max() <= 1.0 + 1e-7
 
 
+@parts(add)
 @pytest.mark.parametrize("rows", [1, 7, 8, 20])
-def test_add_is_a_product(rows: int) -> None:
+def test_add_is_a_product(rows: int, part: Callable[..., None]) -> None:
     random = np.random.default_rng(0)
     w, x = random.normal(size=(rows, 5)), random.normal(size=rows)
     y = random.normal(size=5)
     wanted = y + x @ w
-    add(w, x, y)
+    part(w, x, y)
     np.testing.assert_allclose(y, wanted, rtol=1e-12)
+
+
+@parts(pick)
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0, 2.0])
+def test_a_value_is_picked_by_its_share(temperature: float, part: Callable[..., int]) -> None:
+    """By the rule, share after share, and by the function that works on many rows at once."""
+    random = np.random.default_rng(0)
+    logits, u = random.normal(0, 2, (200, 9)).astype(np.float32), random.random(200)
+    found = [part(row, each, temperature, np.zeros(9)) for row, each in zip(logits, u, strict=True)]
+    assert found == sounds.pick(logits, u, temperature).tolist()
+    for row, each, value in zip(logits.astype(np.float64), u, found, strict=True):
+        if temperature == 0.0:
+            assert row[value] == row.max()
+        else:
+            shares = np.exp(row / temperature) / np.exp(row / temperature).sum()
+            assert shares[:value].sum() <= each < shares[: value + 1].sum()
+    assert len(set(found)) == 9
+
+
+@parts(pick)
+def test_the_ends_of_the_range_pick_the_first_and_the_last(part: Callable[..., int]) -> None:
+    logits = np.array([0.0, -200.0, 1.0, 1.0, -200.0], np.float32)
+    assert part(logits, 0.0, 1.0, np.zeros(5)) == 0
+    assert part(logits, np.nextafter(1.0, 0.0), 1.0, np.zeros(5)) == 3
+    assert part(logits, 1.0, 1.0, np.zeros(5)) == 4
+    assert part(logits, 0.5, 0.0, np.zeros(5)) == 2  # of two the first
+
+
+@parts(draw_mixture)
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
+def test_a_mixture_is_drawn_from_as_from_many_rows_at_once(
+    temperature: float, part: Callable[..., int]
+) -> None:
+    random = np.random.default_rng(0)
+    logits = np.concatenate(
+        [
+            random.normal(0, 1, (200, 4)),
+            random.uniform(-1.2, 1.2, (200, 4)),  # some beyond the range
+            random.uniform(-14, 0, (200, 4)),  # some narrower than a curve may be
+        ],
+        axis=1,
+    ).astype(np.float32)
+    u = random.random((200, 2))
+    u[0], u[1] = (0.3, 0.0), (0.3, 1.0)
+    found = [part(row, each, temperature, np.zeros(4)) for row, each in zip(logits, u, strict=True)]
+    assert found == sounds.draw_mixture(logits, u, temperature).tolist()
+    assert {0, sounds.DEEP - 1} <= set(found)
+    assert len(set(found)) > 50
 
 
 def drawn(kind: type[Queues] | type[CompiledQueues], weights: Weights, u: Any, t: float) -> Any:
@@ -95,6 +151,28 @@ def drawn_value(logits: Any, u: Any) -> float:
     chosen = int(np.searchsorted(np.cumsum(shares), u[0]))
     odds = np.log(u[1] / (1 - u[1]))
     return float(32_768 * (logits[10 + chosen] + np.exp(logits[20 + chosen]) * odds) + 32_768)
+
+
+@every_output
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_compiled_loop_is_its_source_read_by_python(
+    monkeypatch: pytest.MonkeyPatch, output: str, temperature: float
+) -> None:
+    weights = weights_of(network(output, doublings=2))
+    random = np.random.default_rng(0)
+    given, u = random.integers(0, OUTPUTS[output].codes, (2, 9)), random.random((2, 9, 2))
+    found = []
+    for loop in (wavenet_step.run, wavenet_step.run.py_func):
+        monkeypatch.setattr(wavenet_step, "run", loop)
+        codes, stream = given.copy(), CompiledQueues(weights, [0, 1])
+        stream.run(codes[:, :8], 8, u[:, :8], temperature)
+        before = stream.logits.copy()
+        stream.run(codes[:, 8:], 0, u[:, 8:], temperature)
+        found.append((before, codes[:, 8]))
+    (compiled, drawn_there), (read, drawn_here) = found
+    np.testing.assert_allclose(read, compiled, rtol=1e-4, atol=1e-4)
+    # Rounding may part them by a few of 65,536 steps.
+    assert np.abs(drawn_here - drawn_there).max() <= (8 if OUTPUTS[output].deep else 0)
 
 
 @every_output
