@@ -165,7 +165,15 @@ def test_woken_for_nothing_it_goes_on(qtbot: QtBot, interrupts: Interrupts) -> N
         signal.raise_signal(signal.SIGTERM)
 
 
-def test_removed_it_leaves_signals_as_they_were(qtbot: QtBot) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As in a terminal: whoever is started in the background is deaf to Ctrl+C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_removed_it_leaves_signals_as_they_were(qtbot: QtBot, interruptible: None) -> None:
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     wakeup = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(wakeup)

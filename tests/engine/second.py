@@ -123,8 +123,8 @@ def train(folder: Path, run: str = "", pause: str = "0.001", autosave: str = "8"
         model = tiny.model(step=step)
         playground = Playground([model], folder, threads=1)
         session = playground.open(model)
-        if run:
-            session.restore(run)
+        if run and not session.restore(run).wait(PATIENCE):
+            raise RuntimeError("the run does not open")
         before = session.step
         job = session.start(steps=10**9)
         while session.run is None or not session.run.checkpoint or session.step < before + 5:
@@ -139,14 +139,14 @@ def train(folder: Path, run: str = "", pause: str = "0.001", autosave: str = "8"
 
 def begin(folder: Path, count: str) -> None:
     """Begin runs as if it were always the same second."""
-    from engine.store import Store
+    import datetime
 
-    real = time.strftime
-    time.strftime = lambda *given: "20260101-000000"
+    from engine import store
+
+    store._now = lambda: datetime.datetime(2026, 1, 1)
     tell(ready=True)
     sys.stdin.read()
-    tell(names=[Store(folder).begin("tiny", "A ring") for _ in range(int(count))])
-    time.strftime = real
+    tell(names=[store.Store(folder).begin("tiny", "A ring") for _ in range(int(count))])
 
 
 def juggle(folder: Path, run: str, times: str) -> None:
