@@ -406,7 +406,7 @@ def estimate(
     def keep(tensor: Tensor) -> Tensor:
         nonlocal kept
         kept += tensor.numel() * tensor.element_size()
-        return tensor
+        return tensor.detach()  # what a node gives would hold the node, and neither ever be freed
 
     times = []
     for number in range(4):

@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import gc
 import math
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -19,9 +21,10 @@ from engine.families import FAMILIES
 from engine.family import OTHER, Model, Trained, View
 from engine.knobs import Knob
 from engine.layers.compiling import Background
-from engine.learner import Learner
+from engine.learner import Learner, estimate
 from engine.payloads import PAYLOADS, Heatmap, Moment, Payload, Tokens
 from engine.phrases import PlaygroundError
+from tests.engine.pixels import finished
 from tests.engine.small import (
     image_data,
     last,
@@ -644,3 +647,22 @@ def test_a_run_that_was_saved_and_continued_equals_an_unbroken_one(
     wanted, found = state_of(unbroken), state_of(after)
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
+@every_model
+def test_an_estimate_leaves_nothing_in_memory(model: Model) -> None:
+    """What is counted on the way must not keep the graph alive, and with it all weights."""
+    kept: list[weakref.ref[Any]] = []
+
+    def build(net: Any, data: Any) -> Any:
+        module = model.build(net, data)
+        kept.extend(map(weakref.ref, module.parameters()))
+        return module
+
+    watched = dataclasses.replace(model, build=build)
+    net, train = smallest(model), cheap_train(model)
+    found = finished(estimate(watched, data_for(model.accepts), net, train, 1))
+    assert found["bytes"] > 0
+    gc.collect()
+    assert kept
+    assert not [each for each in kept if each() is not None]
