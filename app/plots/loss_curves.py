@@ -153,8 +153,9 @@ class LossCurves(QWidget):
             self._stale = set(self._series)
             self._read = {}
         grown, self._stale = self._stale, set()
-        for name in grown:
-            self._draw_line(name)
+        for name in self._series:  # in this order: a set has none
+            if name in grown:
+                self._draw_line(name)
         any_points = any(len(x) for x, _y, _kind in self._series.values())
         self.stack.setCurrentIndex(1 if any_points else 0)
         best = self._best()
