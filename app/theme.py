@@ -105,6 +105,7 @@ class Theme(QObject):
         self.choice: Choice = "system"
         self._icons = QTemporaryDir()
         self._following = False
+        self._worn: Palette | None = None  # what the application is dressed in
 
     def use(self, choice: Choice) -> None:
         """Dress the running application; ``"system"`` follows the desktop from now on."""
@@ -133,6 +134,9 @@ class Theme(QObject):
             and QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
         )
         self.palette = DARK if dark else LIGHT
+        if self.palette is self._worn:
+            return
+        self._worn = self.palette
         application.setPalette(qt_palette(self.palette))
         application.setStyleSheet(style_sheet(self.palette, Path(self._icons.path())))
         if "pyqtgraph" in sys.modules:

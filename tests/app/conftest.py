@@ -124,10 +124,5 @@ def collected_here() -> Iterator[None]:
     gc.disable()
     yield
     gc.collect()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def collected_again() -> Iterator[None]:
-    """In the end Python collects by itself again."""
-    yield
+    gc.freeze()  # what stays is not looked through again after each of the tests to come
     gc.enable()

@@ -80,3 +80,18 @@ def test_blend_reaches_both_ends() -> None:
     assert blend("#ff0000", "#0000ff", 0).name() == "#0000ff"
     assert blend("#ff0000", "#0000ff", 1).name() == "#ff0000"
     assert blend("#ff0000", "#0000ff", 0.5).name() == "#800080"
+
+
+def test_what_is_worn_already_is_not_put_on_again(qapp: QApplication) -> None:
+    told: list[bool] = []
+
+    def tell() -> None:
+        told.append(theme().palette.dark)
+
+    theme().changed.connect(tell)
+    try:
+        for choice in ("light", "dark", "dark", "light", "light"):
+            theme().use(choice)
+    finally:
+        theme().changed.disconnect(tell)
+    assert told == [True, False]
