@@ -41,15 +41,16 @@ def is_of_numbers(path: Path | str) -> bool:
     An empty one is one of points: who wants pairs says so by where it is opened.
     """
     try:
-        wary.file_size(Path(path))
+        size = wary.file_size(Path(path))
         with Path(path).open("rb") as file:
             head = file.read(_SNIFFED_BYTES).decode("utf-8-sig", errors="replace")
     except OSError:
         return True
-    # Not the last line, which may be cut; not the first, which may be titles.
-    lines = head.splitlines()[1 : _SNIFFED_ROWS + 1]
-    fields = [line.replace(";", ",").replace("\t", ",").split(",")[:2] for line in lines[:-1]]
-    rows = [row for row in (fields or [head.split(",")[:2]]) if any(each.strip() for each in row)]
+    lines = [line for line in head.splitlines() if line.strip(" ,;\t")]
+    if size > _SNIFFED_BYTES:
+        lines = lines[:-1] or lines  # the last one is cut
+    lines = lines[1 : _SNIFFED_ROWS + 1] or lines  # the first may be titles
+    rows = [line.replace(";", ",").replace("\t", ",").split(",")[:2] for line in lines]
     return all(_is_number(each) for row in rows for each in row)
 
 

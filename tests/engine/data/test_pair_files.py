@@ -241,6 +241,25 @@ def test_a_table_of_points_is_told_from_one_of_pairs(tmp_path: Path) -> None:
     assert catalogue.kind_of(pairs) == "pairs"
 
 
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        ("1,2\n", True),
+        ("1,2\n3,4\n", True),
+        ("1,2\n3,4", True),
+        ("\n\n1;2\n3;4\n", True),
+        ("x,y\n3\t4\n", True),
+        ("x,y\n" + "1.5,-2\n" * 5000, True),
+        ("", True),
+        ("one,two\n", False),
+        ("1,one\n2,two\n", False),
+        ("source,target\n1,one", False),
+    ],
+)
+def test_short_and_long_tables_are_told_apart(tmp_path: Path, content: str, numbers: bool) -> None:
+    assert is_of_numbers(written(tmp_path / "a.csv", content)) == numbers
+
+
 def test_characters_that_were_never_seen_are_unknown_and_no_crash(tmp_path: Path) -> None:
     data = opened(written(tmp_path / "a.csv", rows()))
     assert UNKNOWN in data.sources.encode("ab龍")
