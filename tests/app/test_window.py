@@ -52,12 +52,15 @@ def page_of(window: MainWindow) -> ModelPage:
 
 
 def take(qtbot: QtBot, page: ModelPage, steps: int) -> None:
-    """So many steps more; the first of a process can take long."""
+    """So many steps more, and all of it told; the first of a process can take long."""
     reached = page.session.step + steps
     page.more(steps)
-    qtbot.waitUntil(
-        lambda: page.session.status == "paused" and page.session.step == reached, timeout=20_000
-    )
+
+    def rests() -> bool:
+        there = page.session.status == "paused" and page.session.step == reached
+        return there and not page.strip.pump.busy and page._training is None
+
+    qtbot.waitUntil(rests, timeout=20_000)
 
 
 def activate(qtbot: QtBot, window: MainWindow) -> None:
