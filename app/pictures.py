@@ -356,7 +356,10 @@ class Pictures(QFrame):
             self._settle()
 
     def _say_when(self) -> None:
-        step = self.step
+        """Tell the step: at the present that of the picture, which a training leaves behind."""
+        step, card = self.step, self.current
+        if step is None and card is not None and 0 <= card.step != self.session.step:
+            step = card.step
         words = _("now") if step is None else _("step {step:,}").format(step=step)
         self.when.setText(words)
 
@@ -441,9 +444,13 @@ class Pictures(QFrame):
     def _draw(self, card: ViewCard, shown: Shown) -> None:
         self.strip.pump.draw(
             (id(self), card.view.key),
-            lambda: card.show_payload(shown),
+            lambda: self._show(card, shown),
             first=self._rested.isActive(),
         )
+
+    def _show(self, card: ViewCard, shown: Shown) -> None:
+        card.show_payload(shown)
+        self._say_when()
 
     def _play(self) -> None:
         self.slider.setValue(0)

@@ -16,6 +16,7 @@ from app.page import ModelPage, estimate_in_words
 from app.special.chips import TokenChips
 from app.tab import FamilyTab
 from app.transport import NARROWEST, ROOMY, WORDS, Transport, duration
+from engine.events import Shown
 from engine.family import Family
 from engine.payloads import Bars, Curve, Heatmap, Tokens
 from engine.session import Playground
@@ -333,6 +334,20 @@ def test_the_slider_shows_the_model_as_it_was(qtbot: QtBot, trained: ModelPage) 
     qtbot.waitUntil(lambda: card.step == 0)
     pictures.slider.setValue(pictures.slider.maximum())
     qtbot.waitUntil(lambda: card.step == 20)
+    assert pictures.when.text() == "now"
+
+
+def test_a_picture_that_the_training_left_behind_says_its_step(
+    qtbot: QtBot, trained: ModelPage
+) -> None:
+    pictures = trained.pictures
+    card = pictures.cards["state"]
+    payload = card.holder.payload
+    assert payload is not None
+    for step, words in ((7, "step 7"), (20, "now")):
+        pictures.hear(Shown("state", payload, step))
+        qtbot.waitUntil(lambda step=step: card.step == step)  # type: ignore[misc]
+        assert pictures.when.text() == words
 
 
 def test_while_one_looks_back_the_present_does_not_interfere(
