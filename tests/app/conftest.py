@@ -17,6 +17,7 @@ from app.window import MainWindow
 from engine.family import Family
 from engine.session import Playground
 from tests.app import fake
+from tests.app.waiting import rest
 
 
 @pytest.fixture
@@ -77,10 +78,7 @@ def page(tab: FamilyTab) -> ModelPage:
 def trained(qtbot: QtBot, page: ModelPage) -> ModelPage:
     """The same, with a model of a few steps, paused."""
     page.more(20)
-    qtbot.waitUntil(
-        lambda: page.session.status == "paused" and page.session.step == 20, timeout=20_000
-    )
-    qtbot.waitUntil(lambda: not page.strip.pump.busy, timeout=20_000)
+    rest(qtbot, page, 20)
     return page
 
 

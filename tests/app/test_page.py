@@ -19,23 +19,12 @@ from engine.phrases import N_, PlaygroundError
 from engine.session import Playground
 from engine.store import TakenError
 from tests.app import fake
-
-FIRST = 20_000  # ms: the first training of a program imports more
+from tests.app.waiting import FIRST, rest
 
 
 def click(button: QWidget) -> None:
     assert button.isEnabled()
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-def rest(qtbot: QtBot, page: ModelPage, step: int) -> None:
-    """Wait until it is paused at that step, and all that was told is shown."""
-
-    def rests() -> bool:
-        there = page.session.status == "paused" and page.session.step == step
-        return there and not page.strip.pump.busy and page._training is None
-
-    qtbot.waitUntil(rests, timeout=FIRST)
 
 
 def empty(page: ModelPage) -> Callable[[], bool]:

@@ -34,6 +34,7 @@ from engine.learner import Learner
 from engine.payloads import Tokens
 from engine.store import Store
 from tests.app import drawing
+from tests.app.waiting import rest
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -55,12 +56,7 @@ def take(qtbot: QtBot, page: ModelPage, steps: int) -> None:
     """So many steps more, and all of it told; the first of a process can take long."""
     reached = page.session.step + steps
     page.more(steps)
-
-    def rests() -> bool:
-        there = page.session.status == "paused" and page.session.step == reached
-        return there and not page.strip.pump.busy and page._training is None
-
-    qtbot.waitUntil(rests, timeout=20_000)
+    rest(qtbot, page, reached)
 
 
 def activate(qtbot: QtBot, window: MainWindow) -> None:
