@@ -14,10 +14,11 @@ SCREEN = pytest.StashKey[tuple[Screen, Path]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys take their time where the machine is slow."""
+    """Journeys take their time where the machine is slow, and get a second chance."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,8 +10,14 @@ import pytest
 import soundfile
 
 from tests.journey.screen import Program, sound_server
-from tests.journey.test_journey import RECORD, loudest_within, plan_for_long, train
-from tests.journey.test_pictures import CARD, LIVE, SHOWN, go_to, leave, look_at, pause
+from tests.journey.test_journey import (
+    RECORD,
+    loudest_within,
+    plan_for_long,
+    train,
+    wait_for_sample,
+)
+from tests.journey.test_pictures import CARD, DRAWN, LIVE, SHOWN, go_to, leave, look_at, pause
 
 Launch = Callable[[], Program]
 
@@ -46,7 +52,7 @@ def put_a_point(program: Program) -> None:
     """Click a place, choose the other value: what follows changes, what was before does not."""
     look_at(program, "drawing")
     pause(program)
-    program.wait(f"page.pictures._job is None and {CARD}.step == page.session.step")
+    program.wait(f"{DRAWN} and {CARD}.step == page.session.step")
     before = np.array(program.ask(f"{SHOWN}.tokens")).reshape(-1)
     draw = 14 * 28 + 9
     program.click(f"box({WIDGET}.board, {WIDGET}.board.place({draw}).toAlignedRect())")
@@ -58,7 +64,7 @@ def put_a_point(program: Program) -> None:
     after = np.array(program.ask(f"{SHOWN}.tokens")).reshape(-1)
     assert after[draw] == other
     assert np.array_equal(after[:draw], before[:draw]), "what was drawn before has changed"
-    assert program.ask(f"{CARD}.form.value().put") == [draw, other]
+    program.wait(f"{CARD}.form.value().put == ({draw}, {other})")
     program.click("page.transport.train_button")
     program.wait("page.session.status == 'training'")
 
@@ -67,15 +73,16 @@ def rub_out(program: Program) -> None:
     """A stroke of the brush over a whole picture; all but what it covered stays."""
     look_at(program, "completion")
     program.choose(f"{CARD}.form.rows['region'].field", "by hand")
-    program.wait(f"{SHOWN}.panels[0].erased == () and page.pictures._job is None")
+    program.wait(f"{SHOWN}.panels[0].erased == () and {DRAWN}")
     paper = f"{WIDGET}.children_[0].paper"
     cell = f"box({paper}, {paper}.place(10 * 28 + 6).toAlignedRect())"
     with program.dragging(cell, 40, 20):
         program.wait(f"len({CARD}.form.value().erased) > 4")
-    program.wait(f"page.pictures._job is None and len({SHOWN}.panels[0].erased) > 4")
+    program.wait(f"{DRAWN} and len({SHOWN}.panels[0].erased) > 4")
     erased = np.zeros(784, bool)
-    erased[program.ask(f"{SHOWN}.panels[0].erased")] = True
-    pixels = np.array(program.ask(f"{SHOWN}.panels[1].pixels")).reshape(-1, 784)
+    cells, pixels = program.ask(f"({SHOWN}.panels[0].erased, {SHOWN}.panels[1].pixels)")
+    erased[cells] = True
+    pixels = np.array(pixels).reshape(-1, 784)
     assert len(pixels) == 9
     assert (pixels[1:, ~erased] == pixels[0, ~erased]).all(), "what was kept has changed"
 
@@ -88,7 +95,7 @@ def drag_the_field(program: Program) -> None:
     ring = f"{plane}.pixel_of({plane}.handles[0].x, {plane}.handles[0].y)"
     with program.dragging(f"spot({plane}.view, {ring})", 30, -20):
         program.wait(f"{title} != {before!r}")
-    assert "blind spot 0" in program.ask(title)
+    program.wait(f"'blind spot 0' in {title}")
 
 
 def test_a_sound_is_heard_as_it_comes(
@@ -117,7 +124,7 @@ def test_a_sound_is_heard_as_it_comes(
             recorder.kill()
             recorder.communicate()
         assert loudest > 500, f"only silence was recorded (loudest sample: {loudest})"
-        program.wait("page.sampling._job is None")
+        wait_for_sample(program)
         result = "page.sampling.result"
         assert program.ask(f"len({result}.payload.samples) == {result}.payload.expected")
         program.click(f"{result}.currentWidget().wav_button")

@@ -130,7 +130,7 @@ def see_the_loss_fall(program: Program) -> None:
     program.wait(f"len({losses}) > 20")
     program.wait(f"{losses}[-5:].mean() < 0.8 * {losses}[0]")
     program.wait("box(page.curves.plot)")
-    assert program.ask("page.transport.loss.value.text()") not in ("", "–")
+    program.wait("page.transport.loss.value.text() not in ('', '–')")
 
 
 def see_a_live_sample(program: Program) -> None:
@@ -167,7 +167,7 @@ def choose_another_token(program: Program) -> None:
     token = f"box({chips}.canvas.viewport(), {chips}.canvas.place_of({position}))"
     program.hover(token)
     program.wait(f"{popup}.isVisible() and {popup}.position == {position}")
-    assert 10 <= program.ask(f"{popup}.list.count()") <= 11  # the ten likeliest, and the drawn one
+    program.wait(f"10 <= {popup}.list.count() <= 11")  # the ten likeliest, and the drawn one
     program.click(token)
     program.wait(f"{popup}.pinned")
     identities = program.ask(f"[each.id for each in {tokens}.alternatives[{position}]]")
@@ -179,7 +179,7 @@ def choose_another_token(program: Program) -> None:
     after = program.ask(f"{tokens}.ids")
     assert after[:position] == before[:position], "the text before was not kept"
     assert program.ask(f"{tokens}.kept") == position + 1
-    assert not program.ask(f"{popup}.isVisible()")
+    program.wait(f"not {popup}.isVisible()")
 
 
 def write_step_by_step(program: Program) -> None:

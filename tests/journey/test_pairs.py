@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.journey.screen import Program
-from tests.journey.test_journey import plan_for_long, train
-from tests.journey.test_pictures import CARD, LIVE, SHOWN, go_to, leave, look_at, pause
+from tests.journey.test_journey import plan_for_long, train, wait_for_sample
+from tests.journey.test_pictures import CARD, DRAWN, LIVE, SHOWN, go_to, leave, look_at, pause
 
 Launch = Callable[[], Program]
 
@@ -56,7 +56,7 @@ def give_a_source(program: Program) -> None:
     program.wait(f"{SHOWN}.given == '5 May 2025'")
     program.set_text(field, "5 May #")
     program.wait(f"{SHOWN}.given == '5 May #'")
-    assert "#" in program.ask(f"{SHOWN}.caption.values['next']")
+    program.wait(f"'#' in {SHOWN}.caption.values['next']")
 
 
 def see_who_depends_on_whom(program: Program) -> None:
@@ -72,7 +72,7 @@ def see_who_depends_on_whom(program: Program) -> None:
 def count_and_time(program: Program) -> None:
     """The table of scores has a row for each way, each measured."""
     look_at(program, "scores")
-    program.wait(f"page.pictures._job is None and len({SHOWN}.rows) == 4", 300)
+    program.wait(f"{DRAWN} and len({SHOWN}.rows) == 4", 300)
     for row in program.ask(f"[[cell.value for cell in row[1:]] for row in {SHOWN}.rows]"):
         exact, _chrf, _bleu, _errors, alone, together, passes = row
         assert 0 <= exact <= 100
@@ -85,7 +85,7 @@ def generate_from(program: Program, source: str) -> None:
     program.set_text("page.sampling.form.rows['source'].field", source)
     program.click("page.sampling.generate_button")
     program.wait(f"{RESULT} is not None and {RESULT}.title == {source!r}")
-    program.wait("page.sampling._job is None")
+    wait_for_sample(program)
 
 
 def test_own_pairs(launch: Launch, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tests.journey.screen import Program
-from tests.journey.test_journey import plan_for_long, train
+from tests.journey.test_journey import plan_for_long, train, wait_for_sample
 
 Launch = Callable[[], Program]
 
@@ -16,6 +16,7 @@ GAN, DIFFUSION, VAE = 3, 5, 6
 CARD = "page.pictures.current"
 SHOWN = f"{CARD}.holder.payload"
 LIVE = "page.sampling.live.payload"
+DRAWN = "page.pictures._job is None and not page.strip.pump._queue"  # and shown
 
 
 # --- steps that several journeys take
@@ -97,7 +98,7 @@ def see_the_wall_change(program: Program) -> None:
     program.wait(f"{LIVE} is not None")
     step, pixels = program.ask(f"(page.sampling.live_step.text(), hash({LIVE}.pixels.tobytes()))")
     program.wait(f"page.sampling.live_step.text() != {step!r}")
-    assert program.ask(f"hash({LIVE}.pixels.tobytes())") != pixels
+    program.wait(f"hash({LIVE}.pixels.tobytes()) != {pixels}")
     program.wait("box(page.sampling.live.currentWidget().wall)")
 
 
@@ -115,7 +116,7 @@ def drag_over_the_map(program: Program) -> None:
     program.wait(f"{plane}.gripped is None")
     held = "[{0}.x, {0}.y]".format
     program.wait(f"{held(SHOWN + '.panels[0].handles[0]')} == list({knobs})")
-    assert program.ask(held(f"{plane}.handles[0]")) == program.ask(knobs)
+    program.wait(f"{held(plane + '.handles[0]')} == list({knobs})")
 
 
 def pick_for_a_group(program: Program) -> None:
@@ -139,16 +140,15 @@ def pick_for_a_group(program: Program) -> None:
 def click_a_sample(program: Program) -> None:
     """A click on a picture of one's sample tells its seed, and what it is nearest to."""
     program.click("page.sampling.generate_button")
-    program.wait("page.sampling.result.payload is not None and page.sampling._job is None")
+    wait_for_sample(program)
     wall = "page.sampling.result.currentWidget().wall"
     seed = program.ask("page.sampling.result.payload.numbers[5]")
     program.click(tile(wall, 5))
     program.wait("page.sampling.tile.isVisible()")
-    assert str(seed) in program.ask("page.sampling.tile.text()")
-    assert program.ask("page.pictures.cards['nearest'].form.value().sample") == 6
+    program.wait(f"'{seed}' in page.sampling.tile.text()")
+    program.wait("page.pictures.cards['nearest'].form.value().sample == 6")
     look_at(program, "nearest")
-    shown = f"{SHOWN}.pixels[0].tolist() == page.sampling.result.payload.pixels[5].tolist()"
-    assert program.ask(shown), "the nearest examples are those of another sample"
+    program.wait(f"{SHOWN}.pixels[0].tolist() == page.sampling.result.payload.pixels[5].tolist()")
 
 
 def take_it_along(program: Program, path: Path) -> None:
@@ -237,7 +237,7 @@ def take_up_again(program: Program, left_at: int) -> None:
     program.wait("page.transport.train_button.text() == 'Continue'")
     program.wait(f"{SHOWN} is not None")
     program.wait("page.setup.data.choice.currentData() == 'mixture'")
-    assert program.ask("page.setup.train.rows['who'].field.value()") == "generator"
+    program.wait("page.setup.train.rows['who'].field.value() == 'generator'")
     program.click("page.transport.train_button")
     program.wait(f"page.session.step > {left_at}")
     steps = program.ask("list(page.session.history.series('loss').steps)")
@@ -299,7 +299,7 @@ def open_folder(program: Program, name: str) -> None:
 def complete(program: Program) -> None:
     """Half of a picture is filled in, several ways, and the other half is left alone."""
     look_at(program, "complete")
-    program.wait("page.pictures._job is None")
+    program.wait(DRAWN)
     pixels = np.array(program.ask(f"{SHOWN}.panels[1].pixels"))
     given, ways = pixels[0], pixels[1:]
     assert len(ways) == 6
