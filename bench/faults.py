@@ -55,7 +55,7 @@ def small_disk(megabytes: float) -> Iterator[Path]:
 def read(store: Any, run: Any, model: Any) -> Any:
     """A learner as it was saved, every file of it read. Raises where one is not whole."""
     from engine.learner import Learner, settings_of
-    from engine.session import load_stub, load_trained
+    from engine.trained import load_stub, load_trained
 
     net, train, seed = settings_of(run, model)
     learner = Learner(model, load_stub(store, run), net, train, seed)
@@ -67,11 +67,11 @@ def read(store: Any, run: Any, model: Any) -> Any:
 
 def watched(session: Any, saves: Saves) -> None:
     """From now on each save of the session counts, and what it leaves is looked at."""
-    save, store = session._save, session.playground.store
+    save, store = session.keeper.save, session.playground.store
 
-    def counted(job: Any, learner: Any) -> None:
+    def counted(tell: Any, learner: Any) -> None:
         known = session.run.checkpoint
-        save(job, learner)
+        save(tell, learner)
         saves.tried += 1
         if session.run.checkpoint == known:
             saves.failed += 1
@@ -86,7 +86,7 @@ def watched(session: Any, saves: Saves) -> None:
                 except Exception as error:  # noqa: BLE001 - whatever the readers raise is told
                     saves.worst = f"{type(error).__name__}: {error}"
 
-    session._save = counted
+    session.keeper.save = counted
 
 
 def listening(saves: Saves) -> None:

@@ -327,8 +327,10 @@ def sample(known: Known) -> None:
 def run_trials(name: str, models: Any) -> Iterator[Trial]:
     """All that is done with a folder of runs, one of which is a stranger's."""
     from engine.export import as_it_was
-    from engine.session import Playground, kept_steps, load_trained, snapshot_folder
+    from engine.keeping import kept_steps, snapshot_folder
+    from engine.session import Playground
     from engine.store import Store
+    from engine.trained import load_trained
 
     store, run = Store(Path(name).parent), Path(name).name
 
@@ -413,7 +415,8 @@ def made(folder: Path) -> Good:
     from engine import knobs
     from engine.__main__ import all_models
     from engine.export import write_weights
-    from engine.session import Playground, load_trained
+    from engine.session import Playground
+    from engine.trained import load_trained
 
     torch.set_num_threads(1)
     found = files.good_files(folder)

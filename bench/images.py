@@ -235,8 +235,8 @@ def speed(runs: str, times: int = 5) -> None:
     import torch
 
     from engine.__main__ import find_model
-    from engine.session import load_trained
     from engine.store import Store
+    from engine.trained import load_trained
 
     torch.set_num_threads(1)
     rows = []

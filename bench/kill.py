@@ -172,9 +172,11 @@ def child(folder: str, key: str, phase: str, last: int) -> None:
 
     The phase "end" trains to step `last` and closes.
     """
+    from engine import keeping
     from engine import session as session_
     from engine.__main__ import all_models
-    from engine.session import Playground, Session
+    from engine.keeping import Keeper
+    from engine.session import Playground
     from engine.store import Store
 
     models = {model.key: model for _, model in all_models().values()}
@@ -190,9 +192,9 @@ def child(folder: str, key: str, phase: str, last: int) -> None:
     if phase == "save":
         session_.AUTOSAVE_SECONDS = 0.4
     if phase == "snapshot":
-        session_.SNAPSHOTS = 10**6
+        keeping.SNAPSHOTS = 10**6
         near = range(session.step, session.step + 10_000, 40)
-        session_.SNAPSHOT_STEPS = frozenset({*session_.SNAPSHOT_STEPS, *near})
+        keeping.SNAPSHOT_STEPS = frozenset({*keeping.SNAPSHOT_STEPS, *near})
     if phase == "delete" and run is not None and not store.path(KEPT).exists():
         copy(store, run, KEPT)
     first = session.step
@@ -205,9 +207,9 @@ def child(folder: str, key: str, phase: str, last: int) -> None:
     until_step(session, job, first + FEW)
     number = [0]
     if phase == "save":
-        announced(Session, "_save", "save", number)
+        announced(Keeper, "save", "save", number)
     if phase == "snapshot":
-        announced(Session, "_keep_snapshot", "snapshot", number)
+        announced(Keeper, "keep_snapshot", "snapshot", number)
     threading.Thread(target=report, args=(session,), daemon=True).start()
     tell(went_on=True, step=session.step, seconds=session.seconds)
     if phase == "delete":
@@ -217,9 +219,9 @@ def child(folder: str, key: str, phase: str, last: int) -> None:
             slowed(owner, name)
         delete_for_ever(store)
     if phase == "begin":
-        announced(Session, "_new_run", "begin", number)
-        announced(Session, "_save", "begin", number)
-        announced(Session, "_keep_snapshot", "begin", number)
+        announced(Keeper, "new", "begin", number)
+        announced(Keeper, "save", "begin", number)
+        announced(Keeper, "keep_snapshot", "begin", number)
         begin_for_ever(lambda: begun(models[key], playground, 2))
     job.wait()
     raise RuntimeError(f"the training ended: {job.error}")
@@ -398,8 +400,8 @@ def differences(killed: Path, unbroken: Path, key: str) -> list[str]:
 
     from engine.__main__ import all_models
     from engine.learner import Learner, settings_of
-    from engine.session import load_stub
     from engine.store import Store
+    from engine.trained import load_stub
 
     model = {model.key: model for _, model in all_models().values()}[key]
 

@@ -64,8 +64,8 @@ def opened(folder: str, run: str) -> tuple[Any, Any]:
     """The trained module of a run, and its data with the held-out pairs."""
     from engine.__main__ import find_model
     from engine.data import catalogue
-    from engine.session import load_trained
     from engine.store import Store
+    from engine.trained import load_trained
 
     store = Store(Path(folder))
     found = store.read(run)

@@ -160,7 +160,7 @@ def generate(who: str, seconds: float) -> dict[str, float]:
             "full": rate(lambda: run(False), seconds),
         }
     from engine.families import transformer
-    from engine.session import as_trained
+    from engine.trained import as_trained
 
     learner = our_learner(LONG)
     trained = as_trained(learner)

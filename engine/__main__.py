@@ -325,7 +325,8 @@ def source_of(
 ) -> Any:
     """The run that is named, ready to be sampled or exported, with these sample settings."""
     from engine.export import Source
-    from engine.session import kept_steps, load_trained, snapshot_folder
+    from engine.keeping import kept_steps, snapshot_folder
+    from engine.trained import load_trained
 
     store, run, model = open_run(options)
     (knobs,) = assign(assignments, model.watch)

@@ -9,33 +9,26 @@ What is not a step (views, samples, held-out loss) may take a small share of the
 time at most (see `engine.pacing`), so that watching a training hardly slows it.
 """
 
-import contextlib
 import dataclasses
-import errno
-import json
 import logging
-import math
 import os
-import shutil
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import safetensors.numpy
-import safetensors.torch
 import torch
 
 from engine import export as export_
+from engine import keeping, memory
 from engine import knobs as knobs_
-from engine import memory, wary
 from engine.data import catalogue
-from engine.events import Health, Progress, Said, Saved, Shown
+from engine.events import Health, Progress, Said, Shown
 from engine.export import Export, as_it_was
 from engine.family import OTHER, Data, Model, Trained, View
 from engine.history import History
-from engine.holding import Hold
+from engine.keeping import Keeper
 from engine.learner import (
     PICKLED,
     Learner,
@@ -44,14 +37,14 @@ from engine.learner import (
     checked_seed,
     estimate,
     is_finite,
-    load_weights,
     settings_of,
     stack,
 )
 from engine.pacing import Aside, Speed, Task
 from engine.payloads import Payload
-from engine.phrases import N_, Phrase, PlaygroundError
-from engine.store import FORMAT, Run, RunError, Store, TakenError, write_atomically
+from engine.phrases import N_, PlaygroundError
+from engine.store import Run, RunError, Store
+from engine.trained import as_trained, load_stub, load_trained
 from engine.worker import Job, Worker
 
 log = logging.getLogger(__name__)
@@ -61,11 +54,8 @@ AUTOSAVE_SECONDS = 8.0
 SAMPLE_SECONDS = 1.0
 HELD_OUT_SECONDS = 2.0
 HELD_OUT_ELEMENTS = 4096
-SNAPSHOTS = 40
 ROLL_BACKS = 3
 STRANGERS = 12  # runs of others that are kept in memory for comparison
-MOST_LESSON = 256_000_000  # bytes
-LESSON = "lesson.safetensors"  # in a run's folder: what `Model.teach` gave
 HELD_OUT = "held-out"
 DRAWN, LIVE = "sample", "live"  # what `Shown.view` says of samples
 
@@ -178,58 +168,6 @@ def _as_of_now(name: str) -> tuple[str, int, int]:
     return name, found.st_mtime_ns, found.st_size
 
 
-def as_trained(
-    learner: Learner,
-    sample: Payload | None = None,
-    companions: Mapping[str, Trained] | None = None,
-) -> Trained:
-    """What samplers and views get to see of a learner."""
-    return Trained(
-        module=learner.averaged,
-        net=learner.net,
-        train=learner.train,
-        data=learner.data,
-        step=learner.step,
-        model=learner.model,
-        sample=sample,
-        companions=companions or {},
-    )
-
-
-def load_trained(store: Store, run: Run, model: Model) -> Trained:
-    """The averaged model of a saved run, for sampling and views; needs no training data."""
-    folder = store.checkpoint_path(run)
-    data = load_stub(store, run)
-    net, train, seed = settings_of(run, model)
-    weights = folder / "averaged.safetensors"
-    try:
-        check_fits(model, net, data, weights)
-        with TorchRandom(seed):
-            module = model.build(net, data)
-        load_weights(module, weights)
-    except PlaygroundError:
-        raise
-    # Whatever a damaged or foreign file makes the readers raise, it is refused with its name.
-    except Exception as error:
-        raise RunError(
-            N_("the weights of the run {run} cannot be read: {error}", run=run.id, error=str(error))
-        ) from error
-    module.eval().requires_grad_(False)
-    return Trained(module, net, train, data, run.step, model)
-
-
-def load_stub(store: Store, run: Run) -> Data:
-    """What the run folder itself keeps of its data: enough to build the model and to sample."""
-    path = store.path(run.id) / "data.json"
-    try:
-        return catalogue.from_json(wary.record(path))
-    # Whatever a damaged or foreign file makes the readers raise, it is refused with its name.
-    except Exception as error:
-        raise RunError(
-            N_("the run {run} is damaged: data.json: {error}", run=run.id, error=str(error))
-        ) from error
-
-
 class Session:
     """One model at work. Methods that return a `Job` do their work on the compute thread."""
 
@@ -244,7 +182,7 @@ class Session:
         self.data: Data | None = None
         self.learner: Learner | None = None
         self._plain: Data | None = None  # what the learner learns from, without a teacher's part
-        self.run: Run | None = None
+        self.keeper = Keeper(playground.store, model)
         self.watch = model.watch
         self.drawn: Payload | None = None  # the newest sample that somebody asked for
         self.drawn_at: tuple[Any, int] = (None, 0)  # its settings, and the step of the model
@@ -254,12 +192,7 @@ class Session:
         self._training: Job | None = None
         self._latest: Job | None = None
         self._empty = History()
-        self._snapshots: tuple[int, ...] = ()
         self._health: tuple[str, ...] = ()
-        self._lesson: Mapping[str, Any] = {}  # what a teacher added to the data
-        self._hold: Hold | None = None  # on the run, while it is trained
-        self._begun = False  # whether the run has a folder
-        self._unsaved = False  # whether the newest save failed
 
     # --- what is so
 
@@ -269,6 +202,11 @@ class Session:
         if self._training is not None and not self._training.ended:
             return "training"
         return "paused" if self.learner else "empty"
+
+    @property
+    def run(self) -> Run | None:
+        """What is saved of the present training, as of the newest save."""
+        return self.keeper.run
 
     @property
     def history(self) -> History:
@@ -288,7 +226,7 @@ class Session:
     @property
     def snapshots(self) -> tuple[int, ...]:
         """Steps whose weights are kept, so that views can be drawn as they were then."""
-        return self._snapshots
+        return self.keeper.snapshots
 
     @property
     def health(self) -> tuple[str, ...]:
@@ -298,7 +236,7 @@ class Session:
     @property
     def unsaved(self) -> bool:
         """Whether the newest try to save the training failed."""
-        return self._unsaved and self.learner is not None
+        return self.keeper.unsaved and self.learner is not None
 
     # --- what one can do
 
@@ -396,10 +334,10 @@ class Session:
             learner = self._need_learner()
             yield
             try:
-                self._save(job, learner)
+                self.keeper.save(job.tell, learner)
             finally:
                 if self.status != "training":
-                    self._let_go()
+                    self.keeper.let_go()
 
         return self.playground.worker.submit(work, N_("Saving"))
 
@@ -430,7 +368,7 @@ class Session:
             learner = self._need_learner()
             trained = self._trained_for(view)
             if step is not None and step != learner.step:
-                trained = as_it_was(trained, self._snapshot_folder(), step)
+                trained = as_it_was(trained, self.keeper.snapshot_folder(), step)
             yield from self._draw(job, view, knobs, trained)
 
         return self.playground.worker.submit(work, str(view.title), TorchRandom(self.seed))
@@ -489,7 +427,12 @@ class Session:
             train=knobs_.as_dict(learner.train),
         )
         return export_.Source(
-            as_trained(learner, sample), run, knobs, step, self._snapshot_folder(), self._snapshots
+            as_trained(learner, sample),
+            run,
+            knobs,
+            step,
+            self.keeper.snapshot_folder(),
+            self.snapshots,
         )
 
     def _in_turn(self, work: Callable[[Job], Work], title: str) -> Job:
@@ -518,9 +461,8 @@ class Session:
 
     def _reset(self, job: Job) -> Work:
         self.learner = None
-        self.run = None
+        self.keeper.clear()
         self.drawn = self.live = None
-        self._snapshots = ()
         self._look_after(job)
         yield
 
@@ -538,12 +480,11 @@ class Session:
             )
         yield
         learner, run = store.steadily(run, self._loaded)
-        self.learner, self.run, self.data = learner, run, None
+        self.keeper.take_up(run)
+        self.learner, self.data = learner, None
         self.net, self.train, self.seed = learner.net, learner.train, learner.seed
-        self._begun, self._unsaved, self._lesson = True, False, {}
         self.data_name = run.data
         self.drawn = self.live = None
-        self._snapshots = kept_steps(snapshot_folder(store, run), run.step)
         self._look_after(job)
         try:
             yield from self._ready(job)
@@ -595,7 +536,7 @@ class Session:
                 same = catalogue.to_json(self.learner.data) == catalogue.to_json(data)
                 if not same:
                     raise RunError(N_("the data is not what this run was trained on"))
-                self.learner.data = self._with_lesson(data)
+                self.learner.data = self.keeper.taught(data)
                 self._plain = self.data
         if self.learner is None:
             data = self.data
@@ -605,8 +546,8 @@ class Session:
             lesson = yield from self._teach(job, data)
             learned = data.lesson(lesson) if lesson else data  # type: ignore[attr-defined]
             self.learner = Learner(self.model, learned, self.net, self.train, self.seed)
-            self._plain, self._lesson = data, lesson
-            self._new_run(self.learner)
+            self._plain = data
+            self.keeper.new(self.learner, lesson)
         return self.learner
 
     def _teach(self, job: Job, data: Data) -> Generator[None, None, Mapping[str, Any]]:
@@ -624,69 +565,13 @@ class Session:
                 job.tell(progress)
             yield
 
-    def _with_lesson(self, data: Data) -> Data:
-        """`data` as the run that is open learned from it."""
-        if self.model.teach is None or self.run is None:
-            return data
-        path = self.playground.store.path(self.run.id) / LESSON
-        try:
-            lesson = safetensors.numpy.load(wary.content(path, MOST_LESSON))
-            taught: Data = data.lesson(lesson)  # type: ignore[attr-defined]
-        except FileNotFoundError:
-            raise RunError(
-                N_(
-                    "the run {run} lacks what its teacher wrote ({file}): reset to train anew",
-                    run=self.run.id,
-                    file=LESSON,
-                )
-            ) from None
-        except (OSError, ValueError, safetensors.SafetensorError) as error:
-            raise RunError(
-                N_(
-                    "the run {run} is damaged: {file}: {error}",
-                    run=self.run.id,
-                    file=LESSON,
-                    error=str(error),
-                )
-            ) from error
-        self._lesson = lesson
-        return taught
-
-    def _new_run(self, learner: Learner) -> None:
-        store, data = self.playground.store, learner.data
-        self._snapshots = ()
-        self.run = Run(
-            id=store.new_id(self.model.key, str(data.title)),
-            model=self.model.key,
-            title=str(self.model.title),
-            data=learner.data.key,
-            data_title=str(data.title),
-            seed=learner.seed,
-            net=knobs_.as_dict(learner.net),
-            train=knobs_.as_dict(learner.train),
-            created=time.time(),
-            sha256=data.sha256,
-        )
-        self._begun = self._unsaved = False
-        try:
-            self._begin()
-        except OSError as error:  # tried again at each save, where it is told
-            log.warning("no folder for a new run: %s", error)
-
-    def _begin(self) -> None:
-        """Have a folder for the run. Raises `OSError`."""
-        assert self.run is not None
-        id_ = self.playground.store.begin(self.run.model, self.run.data_title)
-        self.run = dataclasses.replace(self.run, id=id_, checkpoint="")
-        self._begun = True
-
     def _branch(self, job: Job) -> Work:
         learner = self._need_learner()
         self._check_complete()
         yield
         try:
-            self._go_apart()
-            self._save(job, learner)
+            self.keeper.go_apart()
+            self.keeper.save(job.tell, learner)
         except OSError as error:
             raise PlaygroundError(
                 N_(
@@ -696,27 +581,7 @@ class Session:
                 )
             ) from error
         finally:
-            self._let_go()
-
-    def _go_apart(self) -> None:
-        """From now on the model is a run of its own, with what was kept of earlier steps."""
-        assert self.run is not None
-        self._let_go()
-        before, kept = self._snapshot_folder(), []
-        self.run = dataclasses.replace(self.run, created=time.time())
-        self._begin()
-        folder = self._snapshot_folder()
-        for step in self._snapshots:
-            name = f"{step}.safetensors"
-            try:
-                folder.mkdir(exist_ok=True)
-                shutil.copyfile(before / name, folder / name)
-                kept.append(step)
-            except OSError as error:
-                log.warning("the snapshot at step %d is not copied: %s", step, error)
-                with contextlib.suppress(OSError):
-                    (folder / name).unlink(missing_ok=True)
-        self._snapshots = tuple(kept)
+            self.keeper.let_go()
 
     def _check_complete(self) -> None:
         if self.learner is not None and not self.learner.complete and self.run is not None:
@@ -734,44 +599,11 @@ class Session:
         """Train, and hold the run meanwhile, so that no other program writes into it."""
         learner = yield from self._ready(job)
         self._check_complete()
-        self._take_hold()
+        self.keeper.take_hold()
         try:
             return (yield from self._train(job, learner, steps, seconds))
         finally:
-            self._let_go()
-
-    def _take_hold(self) -> None:
-        """Hold the run. Raises `TakenError` where another program trains it, or has done so."""
-        assert self.run is not None
-        store, run = self.playground.store, self.run
-        try:
-            self._hold = store.hold(run.id) if self._begun else None
-        except OSError as error:  # tried again at each save
-            log.warning("the run %s cannot be held: %s", run.id, error)
-        now = self._on_disk()
-        if now is not None and now.checkpoint != run.checkpoint:
-            self._let_go()
-            raise TakenError(
-                N_(
-                    "another program has trained the run {run} on to step {step}: open it again "
-                    "to go on from there, or train a copy of what is open here",
-                    run=run.id,
-                    step=now.step,
-                )
-            )
-
-    def _let_go(self) -> None:
-        if self._hold is not None:
-            self._hold.release()
-            self._hold = None
-
-    def _on_disk(self) -> Run | None:
-        """What is saved of the run, by whomever."""
-        assert self.run is not None
-        try:
-            return self.playground.store.read(self.run.id)
-        except RunError:
-            return None
+            self.keeper.let_go()
 
     def _train(self, job: Job, learner: Learner, steps: int | None, seconds: float | None) -> Work:
         plan = learner.train
@@ -785,8 +617,8 @@ class Session:
         flushed = saved = time.perf_counter()
         speed = Speed()
         try:
-            self._keep_snapshot(learner)
-            self._save(job, learner)
+            self.keeper.keep_snapshot(learner)
+            self.keeper.save(job.tell, learner)
             while True:
                 reached = (steps is not None and learner.step >= steps) or (
                     seconds is not None and learner.seconds >= seconds
@@ -812,15 +644,15 @@ class Session:
                     return learner.step
                 if due:
                     good, in_a_row = learner.remember(), 0
-                    self._save(job, learner)
+                    self.keeper.save(job.tell, learner)
                     saved = time.perf_counter()
                 try:
                     with learner.random:
                         pending.append(learner.advance())
                 except (MemoryError, RuntimeError) as error:  # before saving, which needs some
                     raise memory.plainly(error) from None
-                if learner.step in SNAPSHOT_STEPS:
-                    self._keep_snapshot(learner)
+                if learner.step in keeping.SNAPSHOT_STEPS:
+                    self.keeper.keep_snapshot(learner)
                 yield from aside.take_turn(learner.step, learner.seconds)
                 yield
         finally:
@@ -829,7 +661,7 @@ class Session:
                 self._roll_back(job, learner, good, 1)
             elif metrics:
                 learner.history.add(learner.step, learner.seconds, metrics)
-            self._save(job, learner)
+            self.keeper.save(job.tell, learner)
             self._look_after(job)
 
     def _look_after(self, job: Job) -> None:
@@ -892,120 +724,11 @@ class Session:
             rate=rate,
         )
         # What was kept after that step may be no numbers either.
-        self._snapshots = tuple(kept for kept in self._snapshots if kept <= learner.step)
+        self.keeper.forget_after(learner.step)
         learner.train = dataclasses.replace(learner.train, learning_rate=rate)
         self.train = dataclasses.replace(self.train, learning_rate=rate)
         learner.history.mark(learner.step, phrase)
         job.tell(Said(phrase, grave=True))
-
-    def _save(self, job: Job, learner: Learner) -> None:
-        """Write a checkpoint. A disk that does not take it is told, and training goes on."""
-        store = self.playground.store
-        try:
-            news = self._make_place(job, learner)
-            assert self.run is not None
-            run = dataclasses.replace(
-                self.run,
-                step=learner.step,
-                seconds=learner.seconds,
-                metrics={k: v for k, v in learner.history.last().items() if math.isfinite(v)},
-                train=knobs_.as_dict(learner.train),
-                checkpoint=f"{learner.step:09d}-{time.time_ns() % 10**9:09d}",
-                saved=time.time(),
-                format=FORMAT,
-            )
-            with store.checkpoint(run) as place:
-                learner.save(place)
-        except (OSError, safetensors.SafetensorError, RuntimeError, TakenError) as error:
-            log.log(logging.DEBUG if self._unsaved else logging.WARNING, "saving failed: %s", error)
-            if not self._unsaved:
-                phrase = N_(
-                    "could not save to {folder}: {error}; training goes on, and saving is "
-                    "tried again",
-                    folder=str(store.folder),
-                    error=str(error),
-                )
-                job.tell(Said(phrase, grave=True))
-            self._unsaved = True
-            return
-        if self._unsaved:
-            job.tell(Said(N_("saved again, to {folder}", folder=str(store.folder))))
-        if news is not None:
-            job.tell(Said(news, grave=True))
-        self.run, self._unsaved = run, False
-        job.tell(Saved(run.id, learner.step))
-
-    def _make_place(self, job: Job, learner: Learner) -> Phrase | None:
-        """See that the run has a folder that no other program writes into, and what goes beside
-        a checkpoint. Gives what is to be told once it is saved; raises `OSError`.
-        """
-        assert self.run is not None
-        store, news = self.playground.store, None
-        if not self._begun:
-            self._begin()
-        elif not store.folder.is_dir():  # a drive that was removed: never made anew
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(store.folder))
-        now, run = self._on_disk(), self.run
-        taken = now is not None and now.checkpoint != run.checkpoint
-        # Where no lock can be made, what is on disk still tells whether another has saved there.
-        with contextlib.suppress(OSError):
-            try:
-                if self._hold is None and not taken:
-                    self._hold = store.hold(run.id)
-            except TakenError:
-                taken = True
-        if taken:
-            self._go_apart()
-            with contextlib.suppress(OSError):
-                self._hold = store.hold(self.run.id)
-            phrase = N_(
-                "another program trains the run {run} too: this training is saved as {copy}",
-                run=run.id,
-                copy=self.run.id,
-            )
-            job.tell(Said(phrase, grave=True))
-        elif run.checkpoint and not (store.path(run.id) / "run.json").exists():
-            self._snapshots = ()
-            news = N_(
-                "the run {run} was deleted by another program: as it is trained here, it is "
-                "saved anew",
-                run=run.id,
-            )
-        self._write_beside(store.path(self.run.id), learner)
-        return news
-
-    def _write_beside(self, folder: Path, learner: Learner) -> None:
-        """What never changes: the data as far as sampling needs them, and a teacher's part,
-        since going on must not depend on the teacher.
-        """
-        folder.mkdir(exist_ok=True)
-        if not (folder / "data.json").exists():
-            stub = json.dumps(catalogue.to_json(learner.data))
-            write_atomically(folder / "data.json", stub.encode())
-        if self.model.teach is not None and not (folder / LESSON).exists():
-            write_atomically(folder / LESSON, safetensors.numpy.save(dict(self._lesson)))
-
-    def _snapshot_folder(self) -> Path:
-        assert self.run is not None
-        return snapshot_folder(self.playground.store, self.run)
-
-    def _keep_snapshot(self, learner: Learner) -> None:
-        assert self.run is not None
-        full = len(self._snapshots) >= SNAPSHOTS
-        if learner.step in self._snapshots or full or not self._begun:
-            return
-        folder = self._snapshot_folder()
-        part = folder / f"{learner.step}.part"
-        try:
-            folder.mkdir(exist_ok=True)
-            safetensors.torch.save_model(learner.averaged, str(part))
-            part.replace(folder / f"{learner.step}.safetensors")
-        except (OSError, safetensors.SafetensorError) as error:
-            log.warning("no snapshot at step %d: %s", learner.step, error)
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            return
-        self._snapshots = tuple(sorted((*self._snapshots, learner.step)))
 
     def _trained_for(self, view: View) -> Trained:
         wanted = tuple(key for key in view.companions if key != self.model.key)
@@ -1015,9 +738,9 @@ class Session:
             companions[OTHER] = other
         # A sample that was asked for is what one looks into; without, the live one.
         trained = as_trained(learner, self.drawn or self.live, companions)
-        folder = self._snapshot_folder()
+        folder = self.keeper.snapshot_folder()
         return dataclasses.replace(
-            trained, kept=self._snapshots, then=lambda step: as_it_was(trained, folder, step)
+            trained, kept=self.snapshots, then=lambda step: as_it_was(trained, folder, step)
         )
 
     def _draw(self, job: Job, view: View, knobs: Any, trained: Trained) -> Work:
@@ -1077,31 +800,5 @@ class Session:
         return self.playground.worker.submit(work, N_("Measuring on the held-out data"))
 
 
-def snapshot_folder(store: Store, run: Run) -> Path:
-    """Where the weights of earlier steps are."""
-    return store.path(run.id) / "snapshots"
-
-
-def kept_steps(folder: Path, most: int) -> tuple[int, ...]:
-    """The steps up to `most` whose weights are in `folder`.
-
-    Later ones are of a training that was undone, or killed before it was saved.
-    """
-    steps = (int(path.stem) for path in folder.glob("*.safetensors") if path.stem.isdecimal())
-    return tuple(sorted(step for step in steps if step <= most))
-
-
 def _in_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def snapshot_steps(limit: int = 10**7) -> frozenset[int]:
-    """Log-spaced even steps: 0, 1, 2, 4, 6, 8, 12, 18, ... soon each 1.6 times the one before."""
-    steps, step = {0, 1, 2}, 2
-    while step < limit:
-        step = max(step + 2, int(step * 1.6) // 2 * 2)
-        steps.add(step)
-    return frozenset(steps)
-
-
-SNAPSHOT_STEPS = snapshot_steps()

@@ -25,10 +25,12 @@ from engine.data import catalogue, images
 from engine.export import read_weights
 from engine.families import lstm
 from engine.history import History
+from engine.keeping import kept_steps
 from engine.knobs import changed
 from engine.phrases import PlaygroundError
-from engine.session import Playground, kept_steps, load_trained
+from engine.session import Playground
 from engine.store import RunError, Store
+from engine.trained import load_trained
 from tests.engine import small
 
 pytestmark = [

@@ -206,7 +206,7 @@ def test_a_run_that_another_program_trains_can_be_trained_as_a_copy(
         raise TakenError(N_("another program trains this run"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(trained.session, "_take_hold", taken)
+        patch.setattr(trained.session.keeper, "take_hold", taken)
         trained.more(4)
         qtbot.waitUntil(trained.strip.action.isVisible)
     assert trained.session.step == 20
@@ -223,7 +223,7 @@ def test_another_fault_offers_no_copy(
     def broken() -> None:
         raise PlaygroundError(N_("the disk is gone"))
 
-    monkeypatch.setattr(trained.session, "_take_hold", broken)
+    monkeypatch.setattr(trained.session.keeper, "take_hold", broken)
     trained.more(4)
     qtbot.waitUntil(lambda: "The disk is gone" in said(trained)[-1:])
     assert not trained.strip.action.isVisible()

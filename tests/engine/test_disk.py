@@ -19,6 +19,7 @@ from engine.events import Event, Said
 from engine.learner import Learner
 from engine.session import Playground, Session
 from engine.store import RunError, Store
+from engine.trained import load_trained
 from engine.worker import Job, Worker
 from tests.engine import tiny
 from tests.engine.faulty import faulty
@@ -147,7 +148,7 @@ def saved_step(store: Store, run: str) -> int:
         made.load(folder)
         assert made.step == found.step
         assert bits(made) == unbroken(found.step)
-        assert session_.load_trained(store, found, tiny.MODEL).step == found.step
+        assert load_trained(store, found, tiny.MODEL).step == found.step
         return found.step
 
 

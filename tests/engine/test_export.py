@@ -28,8 +28,8 @@ from engine.layers.compiling import Background
 from engine.learner import Learner
 from engine.payloads import Bars, Dots, Film, Images, Panels, Plane, Raster, Sheet, Sound, Text
 from engine.phrases import PlaygroundError
-from engine.session import as_trained
 from engine.store import Run
+from engine.trained import as_trained
 from tests.engine import small, tiny
 
 SIDE = 6

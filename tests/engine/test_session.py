@@ -2,7 +2,6 @@
 
 import dataclasses
 import gc
-import itertools
 import json
 import math
 import re
@@ -18,7 +17,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from engine import pacing
+from engine import keeping, pacing
 from engine import session as session_
 from engine.events import Ended, Event, Health, Progress, Said, Saved, Shown
 from engine.export import read_weights
@@ -28,8 +27,9 @@ from engine.knobs import KnobError, NoKnobs
 from engine.learner import Learner, stack
 from engine.payloads import Bars, Images, Text
 from engine.phrases import PlaygroundError
-from engine.session import LIVE, Playground, Session, load_trained, snapshot_steps
+from engine.session import LIVE, Playground, Session
 from engine.store import Run, RunError
+from engine.trained import load_trained
 from engine.worker import Job
 from tests.engine import tiny
 from tests.engine.tiny import advanced, bits, learner
@@ -864,14 +864,6 @@ def test_the_name_of_no_run_is_refused(session: Session) -> None:
     assert session.status == "empty"
 
 
-def test_a_damaged_average_is_refused_for_sampling(session: Session) -> None:
-    finish(session.start(steps=4))
-    store, run = session.playground.store, the_run(session)
-    cut(tiny.checkpoint_file(store.path(run.id), "averaged.safetensors"))
-    with pytest.raises(RunError, match=f"the weights of the run {run.id} cannot be read"):
-        load_trained(store, run, session.model)
-
-
 def test_an_own_file_that_has_changed_is_refused_and_the_run_can_still_be_sampled(
     fresh: Open, catalogue: tiny.Catalogue
 ) -> None:
@@ -961,15 +953,6 @@ def test_a_runs_folder_that_is_a_file(fresh: Open, tmp_path: Path) -> None:
 # --- snapshots
 
 
-def test_snapshots_are_log_spaced_and_few() -> None:
-    steps = sorted(snapshot_steps())
-    assert steps[:6] == [0, 1, 2, 4, 6, 8]
-    assert steps[-1] >= 10**7
-    assert len(steps) <= session_.SNAPSHOTS
-    ratios = [after / before for before, after in itertools.pairwise(steps[3:])]
-    assert all(1.3 < ratio < 1.7 for ratio in ratios)
-
-
 def weights_shown(job: Job) -> tuple[float, ...]:
     shown = events_of(job)[Shown]
     assert isinstance(shown, Shown)
@@ -1026,7 +1009,7 @@ def test_snapshots_after_the_step_that_was_saved_are_made_anew(fresh: Open) -> N
     """They are of steps that were undone, or lost when the program was killed."""
     session = fresh()
     finish(session.start(steps=8))
-    folder = session._snapshot_folder()
+    folder = session.keeper.snapshot_folder()
     (folder / "12.safetensors").write_bytes((folder / "0.safetensors").read_bytes())
     again = fresh()
     finish(again.restore(the_run(session).id))
@@ -1037,7 +1020,7 @@ def test_snapshots_after_the_step_that_was_saved_are_made_anew(fresh: Open) -> N
 
 
 def test_no_more_snapshots_than_agreed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_, "SNAPSHOTS", 3)
+    monkeypatch.setattr(keeping, "SNAPSHOTS", 3)
     finish(session.start(steps=20))
     assert session.snapshots == (0, 1, 2)
     folder = session.playground.store.path(the_run(session).id) / "snapshots"
@@ -1316,7 +1299,7 @@ def test_a_run_without_its_lesson_works_but_cannot_go_on(
     finish(session.start(steps=5))
     run, path = the_run(session), session.playground.store.path(the_run(session).id)
     assert session.playground.close()
-    kept = path / session_.LESSON
+    kept = path / keeping.LESSON
     if damage == "gone":
         kept.unlink()
     else:
@@ -1326,9 +1309,9 @@ def test_a_run_without_its_lesson_works_but_cannot_go_on(
     finish(job)
     said = events_of(job)[Said]
     assert isinstance(said, Said)
-    assert session_.LESSON in said.text
+    assert keeping.LESSON in said.text
     finish(later.sample(tiny.SampleKnobs()))
-    with pytest.raises(RunError, match=re.escape(session_.LESSON)):
+    with pytest.raises(RunError, match=re.escape(keeping.LESSON)):
         finish(later.start(steps=9))
     finish(later.reset())
     finish(later.start(steps=2))
@@ -1344,7 +1327,7 @@ def test_a_lesson_that_cannot_be_kept_is_told_and_training_goes_on(
     def full(path: Path, content: bytes) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(session_, "write_atomically", full)
+    monkeypatch.setattr(keeping, "write_atomically", full)
     job = session.start(steps=5)
     finish(job)
     assert bits(the(session)) == after(5, another_way(1))

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from engine import keeping
 from engine import session as session_
 from engine.events import Event, Said
+from engine.keeping import Keeper
 from engine.learner import Learner
 from engine.phrases import PlaygroundError
-from engine.session import Playground, Session, load_trained
+from engine.session import Playground, Session
 from engine.store import TRASH, RunError, Store, TakenError
+from engine.trained import load_trained
 from engine.worker import Job
 from tests.engine import tiny
 from tests.engine.second import Second
@@ -298,7 +301,7 @@ def test_a_lesson_that_was_deleted_with_the_run_is_written_anew(
     for again in (False, True):
         if again:
             finish(taught.restore(the_id(taught)))
-        lesson = store.path(the_id(taught)) / session_.LESSON
+        lesson = store.path(the_id(taught)) / keeping.LESSON
         content = lesson.read_bytes()
         shutil.rmtree(store.path(the_id(taught)))
         finish(taught.start(steps=taught.step + 2))
@@ -321,8 +324,8 @@ def test_where_nothing_can_be_held_two_trainings_never_mix(
         other.told("run")
         assert other.told("step") > 4
         with monkeypatch.context() as patch:
-            patch.setattr(Session, "_on_disk", lambda self: self.run)  # it looked too early
-            patch.setattr(Session, "_save", lambda *given: None)
+            patch.setattr(Keeper, "_on_disk", lambda self: self.run)  # it looked too early
+            patch.setattr(Keeper, "save", lambda *given: None)
             job = session.start(steps=10**9)
             until(lambda: session.step > 8)
         session.pause()
