@@ -11,6 +11,7 @@ import contextlib
 import copy
 import dataclasses
 import errno
+import itertools
 import json
 import math
 import os
@@ -47,11 +48,12 @@ from engine.payloads import (
     Tokens,
 )
 from engine.phrases import N_, PlaygroundError
-from engine.store import Run, RunError, wrong_fields
+from engine.store import Run, RunError, replace, wrong_fields
 
 PICTURE = 1024  # points a side of a picture, about
 FRAME = 420  # of a frame of a film
 FRAMES = 60
+MOST_SCRIPT = 100_000  # bytes of one that is looked at
 FRAME_SECONDS = 0.15
 HOLD_SECONDS = 2.0
 GAP = 2
@@ -219,7 +221,7 @@ def about(source: Source) -> dict[str, str]:
     return {
         "Software": SOFTWARE,
         "model": run.model,
-        "data": run.data,
+        "data": in_utf8(run.data),
         "step": str(source.step),
         "seed": str(run.seed),
         "run": run.id,
@@ -230,6 +232,14 @@ def about(source: Source) -> dict[str, str]:
 
 
 # --- files
+
+
+def in_utf8(text: str) -> str:
+    """`text` with what is no UTF-8 as ``\\udcNN``, as JSON writes it.
+
+    The name of an own file may have such bytes.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @contextlib.contextmanager
@@ -250,7 +260,7 @@ def replacing(path: Path) -> Iterator[Path]:
             part.chmod(mode)  # safetensors makes files that only their owner may read
             with part.open("r+b") as file:
                 os.fsync(file.fileno())
-            part.replace(path)
+            replace(part, path)
     except (OSError, safetensors.SafetensorError) as error:
         raise PlaygroundError(_why_not(path, error)) from error
     finally:
@@ -266,6 +276,13 @@ def _why_not(path: Path, error: Exception) -> Any:
         return N_("cannot write {path}: there is no folder {folder}", path=str(path), folder=folder)
     if number == errno.EISDIR:
         return N_("cannot write {path}: it is a folder; give the name of a file", path=str(path))
+    if number in (errno.EACCES, errno.EPERM) and path.exists():
+        return N_(
+            "cannot write {path}: it is open in another program, or writing to {folder} is not "
+            "allowed; choose another name or folder",
+            path=str(path),
+            folder=folder,
+        )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return N_(
             "cannot write {path}: writing to {folder} is not allowed; choose another folder",
@@ -335,8 +352,8 @@ def _arrays(sample: Payload) -> dict[str, Any]:
 def write_weights(path: Path, trained: Trained, run: Run) -> None:
     """The averaged weights as safetensors, with the run and its data (no bulk) as metadata."""
     inside = {
-        "run": json.dumps(dataclasses.asdict(run), ensure_ascii=False),
-        "data": json.dumps(catalogue.to_json(trained.data), ensure_ascii=False),
+        "run": in_utf8(json.dumps(dataclasses.asdict(run), ensure_ascii=False)),
+        "data": in_utf8(json.dumps(catalogue.to_json(trained.data), ensure_ascii=False)),
     }
     with replacing(path) as part:
         safetensors.torch.save_model(trained.module, str(part), metadata=inside)
@@ -447,18 +464,21 @@ print(out)
 
 
 def write_script(path: Path, source: Source) -> None:
-    """A program that samples, and its weights beside it under the same name."""
+    """A program that samples, and its weights beside it under the same name.
+
+    Weights of that name that are not of such a program stay: nobody has agreed to lose them.
+    """
     if path.suffix != ".py":
         raise PlaygroundError(
             N_("cannot write {path}: the name of a script ends in .py", path=str(path))
         )
     run, model = source.run, source.trained.model
-    weights = path.with_suffix(".safetensors")
+    weights = _beside(path)
     settings = json.dumps(knobs_.as_dict(source.knobs), ensure_ascii=True)
     told = f"{run.title}, trained on {run.data_title} for {source.trained.step} steps"
     text = SCRIPT_TEXT.format(
         # A title is only told, and cannot end the sentence it is told in.
-        about=textwrap.shorten(told.replace("\\", "/").replace('"', "'"), 200),
+        about=textwrap.shorten(in_utf8(told).replace("\\", "/").replace('"', "'"), 200),
         weights=weights.name,
         name=path.name,
         playground=str(Path(__file__).resolve().parents[1]),
@@ -468,6 +488,18 @@ def write_script(path: Path, source: Source) -> None:
     write_weights(weights, source.trained, run)
     with replacing(path) as part:
         part.write_text(text, "utf-8")
+
+
+def _beside(script: Path) -> Path:
+    """Where its weights go: a name of which there is no file, or one of the script there now."""
+    try:
+        before = wary.content(script, MOST_SCRIPT).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        before = ""
+    first = script.with_suffix(".safetensors")
+    numbered = (first.with_stem(f"{first.stem}-{number}") for number in itertools.count(2))
+    names = itertools.chain([first], numbered)
+    return next(each for each in names if not each.exists() or repr(each.name) in before)
 
 
 def _as_python(values: Mapping[str, Any]) -> str:

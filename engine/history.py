@@ -3,7 +3,7 @@
 The compute thread appends, any thread may read; a reader gets copies. Memory is
 bounded however long a training goes on: a series that is full has each two
 neighbouring points merged into their mean, so a curve keeps its shape and only
-loses detail where it is oldest.
+loses detail where it is oldest; of marks the newest are kept.
 """
 
 import io
@@ -20,6 +20,9 @@ from engine import wary
 from engine.phrases import N_, Phrase
 
 CAPACITY = 8192
+MOST_SERIES = 200
+MOST_MARKS = 2000
+MOST_WORDS = 1000  # characters of a mark's template
 # What a template may have: names, and at most a short format. A width could fill the memory, and
 # a dot in a name lead into Python's own objects.
 _FILLED = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\w+(?:![rs])?(?::[,+]?(?:\.\d)?[a-z%]?)?\})*")
@@ -86,10 +89,11 @@ class History:
         with self._lock:
             self._version += 1
             self._marks.append(Mark(step, text))
+            del self._marks[:-MOST_MARKS]
 
     @property
     def marks(self) -> tuple[Mark, ...]:
-        """All marks, oldest first."""
+        """The newest marks, oldest first."""
         with self._lock:
             return tuple(self._marks)
 
@@ -136,14 +140,20 @@ class History:
     def load(path: Path) -> "History":
         """Read what `save` wrote. Else raises `ValueError`, `OSError` or `KeyError`."""
         history = History()
-        archive = dict(wary.arrays(path))
+        archive = {}
+        for key, array in wary.arrays(path):
+            archive[key] = array
+            if len(archive) > MOST_SERIES + 1:
+                raise ValueError(f"it has more than {MOST_SERIES} series")
         for key, array in archive.items():
             if key.startswith("series/"):
                 table = array.astype(np.float64).reshape(-1, 3)
                 if len(table) > CAPACITY:
                     raise ValueError(f"{key} has more than {CAPACITY} points")
                 history._series[key.removeprefix("series/")] = _Rows(table)
-        for step, template, values in wary.parsed(str(archive["marks"])):
+        for step, template, values in wary.parsed(str(archive["marks"]))[-MOST_MARKS:]:
+            if len(template) > MOST_WORDS:
+                raise ValueError(f"a mark has more than {MOST_WORDS} characters")
             if values and not _FILLED.fullmatch(template):
                 raise ValueError(f"no mark reads {template!r:.80}")
             text = N_(template, **values) if values else str(template)

@@ -23,9 +23,12 @@ from pathlib import Path
 
 import filelock
 
+from engine import wary
+
 log = logging.getLogger(__name__)
 
 FOLDER = ".held"
+MOST_NOTE = 10_000  # bytes
 PATIENCE_SECONDS = 0.25  # others look whether a lock is taken by taking it for a moment
 
 
@@ -66,14 +69,15 @@ class HeldError(Exception):
 
 
 class Hold:
-    """A run that is held until `release`, or until this program ends."""
+    """A `run` that is held until `release`, or until this program ends."""
 
-    def __init__(self, lock: filelock.BaseFileLock, note: Path) -> None:
+    def __init__(self, run: str, lock: filelock.BaseFileLock, note: Path) -> None:
+        self.run = run
         self._lock = lock
         self._note = note
 
     def release(self) -> None:
-        """Let others have it."""
+        """Let others have it. Raises `OSError` where the disk is gone; it is held still."""
         _remove(self._note)
         self._lock.release()
 
@@ -92,15 +96,15 @@ def take(folder: Path, run: str, *, noted: bool = True) -> Hold:
         lock.acquire(timeout=PATIENCE_SECONDS, poll_interval=0.02)
     except filelock.Timeout:
         raise HeldError(_read(note)) from None
+    _remove(note)  # of one that was killed
     if noted:
         me = Holder(program(), os.getpid(), platform.node(), time.time())
         try:
-            note.write_text(json.dumps(asdict(me)), "utf-8")
+            with note.open("x", encoding="utf-8") as file:  # follows no link to another file
+                json.dump(asdict(me), file)
         except OSError as error:  # a full disk: it is held all the same
             log.warning("no note of who holds %s: %s", run, error)
-    else:
-        _remove(note)  # of one that was killed
-    return Hold(lock, note)
+    return Hold(run, lock, note)
 
 
 def holder_of(folder: Path, run: str) -> Holder | None:
@@ -152,7 +156,7 @@ def _note(folder: Path, run: str) -> Path:
 
 def _read(note: Path) -> Holder | None:
     try:
-        found = Holder(**json.loads(note.read_text("utf-8")))
+        found = Holder(**wary.record(note, MOST_NOTE))
         kinds = (str, int, str, int | float)
         values = (found.program, found.pid, found.host, found.since)
         sound = all(isinstance(value, kind) for value, kind in zip(values, kinds, strict=True))

@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ from engine.family import Data, Model
 from engine.holding import Hold
 from engine.learner import Learner
 from engine.phrases import N_, Phrase
-from engine.store import FORMAT, Run, RunError, Store, TakenError, write_atomically
+from engine.store import FORMAT, Run, RunError, Store, TakenError, replace, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,10 @@ class Keeper:
         assert self.run is not None
         store, run = self.store, self.run
         try:
-            self._hold = store.hold(run.id) if self._begun else None
+            if self._hold is not None and self._hold.run != run.id:
+                self._hold = None
+            if self._hold is None and self._begun:
+                self._hold = store.hold(run.id)
         except OSError as error:  # tried again at each save
             log.warning("the run %s cannot be held: %s", run.id, error)
         now = self._on_disk()
@@ -119,8 +123,17 @@ class Keeper:
     def let_go(self) -> None:
         """Others may train it."""
         if self._hold is not None:
-            self._hold.release()
+            try:
+                self._hold.release()
+            except OSError as error:  # a drive that was removed: tried again the next time
+                log.warning("the run %s cannot be let go of: %s", self._hold.run, error)
+                return
             self._hold = None
+
+    @property
+    def held(self) -> bool:
+        """Whether nobody else can train it now."""
+        return self._hold is not None
 
     def _on_disk(self) -> Run | None:
         """What is saved of the run, by whomever."""
@@ -164,7 +177,7 @@ class Keeper:
                 seconds=learner.seconds,
                 metrics={k: v for k, v in learner.history.last().items() if math.isfinite(v)},
                 train=knobs_.as_dict(learner.train),
-                checkpoint=f"{learner.step:09d}-{time.time_ns() % 10**9:09d}",
+                checkpoint=f"{learner.step:09d}-{secrets.token_hex(4)}",  # clocks are coarse
                 saved=time.time(),
                 format=FORMAT,
             )
@@ -255,7 +268,7 @@ class Keeper:
         try:
             folder.mkdir(exist_ok=True)
             safetensors.torch.save_model(learner.averaged, str(part))
-            part.replace(folder / f"{learner.step}.safetensors")
+            replace(part, folder / f"{learner.step}.safetensors")
         except (OSError, safetensors.SafetensorError) as error:
             log.warning("no snapshot at step %d: %s", learner.step, error)
             with contextlib.suppress(OSError):

@@ -27,7 +27,10 @@ from engine.phrases import N_, PlaygroundError
 from engine.store import MOST_COUNTED, Run, RunError, write_atomically
 
 MOST_SEED = 2**63 - 1
-COPIES = 5  # of each weight: itself, average, gradient, and two moments of the optimiser
+MOMENTS = 2  # of the optimiser, for each weight
+# Of each weight: itself, average, gradient and moments; and what is remembered of all but the
+# gradient to go back to, twice while it is renewed.
+COPIES = 3 + MOMENTS + 2 * (2 + MOMENTS)
 MOST_HEADER = 64_000_000  # bytes that a file of weights may have besides
 OPTIMISER = "optimiser.safetensors"
 PICKLED = "optimiser.pt"  # what older versions wrote in its place
@@ -212,7 +215,8 @@ class Learner:
                 load_weights(module, folder / f"{name}.safetensors")
             self.complete = (folder / OPTIMISER).exists() or not (folder / PICKLED).exists()
             if self.complete:
-                self._take_rest(nested.load(folder / OPTIMISER))
+                most = (MOMENTS + 2) * _bytes_of(self.module) + MOST_HEADER
+                self._take_rest(nested.load(folder / OPTIMISER, most))
             self.history = History.load(folder / "history.npz")
             self.step = wary.whole(state["step"], 0, MOST_COUNTED)
             self.seconds = wary.finite(state["seconds"])

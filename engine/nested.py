@@ -28,12 +28,24 @@ def save(path: Path, value: Any) -> None:
     safetensors.torch.save_file(tensors, path, metadata={TREE: tree})
 
 
-def load(path: Path) -> Any:
-    """What `save` wrote, bit for bit. Raises whatever a damaged file leads to."""
-    wary.file_size(path)  # of a pipe nobody would see the end
+def load(path: Path, most: int) -> Any:
+    """What `save` wrote, bit for bit, which may have `most` bytes.
+
+    Raises whatever a damaged file leads to.
+    """
+    size = wary.file_size(path)  # of a pipe nobody would see the end
+    if size > most:
+        raise ValueError(f"it has {size:,} bytes, and at most {most:,}")
     with safetensors.safe_open(path, "pt") as file:
         tree = wary.parsed((file.metadata() or {})[TREE])
-        return _unpacked(tree, file.get_tensor)
+        left = set(file.keys())
+
+        def tensor(name: str) -> Tensor:
+            left.remove(name)  # each once, or a small file would fill the memory
+            found: Tensor = file.get_tensor(name)
+            return found
+
+        return _unpacked(tree, tensor)
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:

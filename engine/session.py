@@ -101,7 +101,9 @@ class Playground:
         if known is None or Path(catalogue.split_name(name)[0]).is_dir():
             found = yield from catalogue.load(name)
             if known is None or known.sha256 != found.sha256:
-                self._loaded[mark] = found
+                # What a file said before it was changed stays with those who learn from it alone.
+                others = {each: data for each, data in self._loaded.items() if each[0] != name}
+                self._loaded = others | {mark: found}
         return self._loaded[mark]
 
     def companions(self, keys: tuple[str, ...], data: str) -> dict[str, Trained]:
@@ -331,12 +333,12 @@ class Session:
         """Try again to save what was trained, where that failed; `unsaved` tells how it went."""
 
         def work(job: Job) -> Work:
-            learner = self._need_learner()
             yield
+            learner, held = self._need_learner(), self.keeper.held
             try:
                 self.keeper.save(job.tell, learner)
             finally:
-                if self.status != "training":
+                if not held:  # by a training that goes on
                     self.keeper.let_go()
 
         return self.playground.worker.submit(work, N_("Saving"))
@@ -481,7 +483,7 @@ class Session:
         yield
         learner, run = store.steadily(run, self._loaded)
         self.keeper.take_up(run)
-        self.learner, self.data = learner, None
+        self.learner, self.data, self._plain = learner, None, None
         self.net, self.train, self.seed = learner.net, learner.train, learner.seed
         self.data_name = run.data
         self.drawn = self.live = None
@@ -706,6 +708,7 @@ class Session:
         """The loss is no number: back to the last good state, with half the learning rate."""
         step = learner.step
         learner.recall(good)
+        self.keeper.forget_after(learner.step)  # what was kept since may be no numbers either
         if times >= ROLL_BACKS:
             phrase = N_(
                 "the loss was not a number {times} times in a row: training stopped at step {step}"
@@ -723,8 +726,6 @@ class Session:
             good=learner.step,
             rate=rate,
         )
-        # What was kept after that step may be no numbers either.
-        self.keeper.forget_after(learner.step)
         learner.train = dataclasses.replace(learner.train, learning_rate=rate)
         self.train = dataclasses.replace(self.train, learning_rate=rate)
         learner.history.mark(learner.step, phrase)

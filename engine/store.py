@@ -106,14 +106,14 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        _replace(temporary, path)
+        replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
 
 
-def _replace(source: Path, target: Path, tries: int = 10) -> None:
+def replace(source: Path, target: Path, tries: int = 10) -> None:
     """Rename; on Windows a little later, where somebody reads `target` at this moment."""
     while True:
         try:
@@ -257,11 +257,11 @@ class Store:
     def checkpoint(self, run: Run) -> Iterator[Path]:
         """A new folder to write a checkpoint into; it counts only if the block succeeds.
 
-        `run` names it in its `checkpoint` field and is written last.
+        `run` names it in its `checkpoint` field, by a name that none had before, and is
+        written last.
         """
         folder = self.path(run.id) / "checkpoints"
         place = folder / run.checkpoint
-        shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         try:
             yield place
@@ -332,7 +332,7 @@ class Store:
                 os.utime(place)  # the time of the deletion, for `empty_trash`
                 trash.mkdir(exist_ok=True)
                 self._remove(run)
-                _replace(place, trash / run)
+                replace(place, trash / run)
         except OSError as error:
             raise RunError(
                 N_("the run {run} cannot be deleted: {error}", run=run, error=str(error))
@@ -345,7 +345,7 @@ class Store:
             with self._alone(run):
                 if place.exists():
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
-                _replace(self.folder / TRASH / run, place)
+                replace(self.folder / TRASH / run, place)
         except OSError as error:
             raise RunError(
                 N_("the run {run} cannot be brought back: {error}", run=run, error=str(error))
@@ -372,7 +372,7 @@ class Store:
         path = self.folder / TRASH / run
         if path.exists():
             leaving = path.with_name(f"{REMOVING}{run}-{time.time_ns()}")
-            _replace(path, leaving)
+            replace(path, leaving)
             shutil.rmtree(leaving, ignore_errors=True)
 
     def _known(self, run: str) -> bool:

@@ -60,12 +60,12 @@ def file_size(path: Path) -> int:
 
 
 def content(path: Path, most: int) -> bytes:
-    """All of the file at `path`, which may have `most` bytes."""
+    """The file at `path` as it is now, which may have `most` bytes."""
     size = file_size(path)
     if size > most:
         raise ValueError(N_("it has {size:,} bytes, and at most {most:,}", size=size, most=most))
     with path.open("rb") as file:
-        return file.read(most + 1)
+        return file.read(size)
 
 
 def record(path: Path, most: int = MOST_JSON) -> Any:
@@ -135,7 +135,12 @@ def arrays(path: Path, most: int = MOST_ARRAYS) -> Iterator[tuple[str, NDArray[A
                 left -= member.file_size
                 if left < 0:
                     raise ValueError(f"it is more than {most:,} bytes unpacked")
-                yield member.filename.removesuffix(".npy"), array(archive.read(member))
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ValueError("it is packed in a way that is not read")
+                with archive.open(member) as file:
+                    # The sizes may be lies: only what is asked for is unpacked, never the rest.
+                    numpy_file = file.read(member.file_size)
+                yield member.filename.removesuffix(".npy"), array(numpy_file)
     except (OSError, ValueError):
         raise
     # A damaged, encrypted or strangely packed archive makes its readers raise much else.

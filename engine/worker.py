@@ -19,6 +19,7 @@ at once. Turns go to whom has had the least time (start-time fair queueing: Goya
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Generator
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -133,7 +134,7 @@ class Worker:
     ) -> Job:
         """Queue `work`; it starts after the present turn, or those of others as new as it.
 
-        With `after`, it gets no turn before that job has ended.
+        With `after`, it gets no turn before that job has ended, and what that one came after.
         """
         job = Job(self, title, random, after)
         with self._changed:
@@ -166,8 +167,15 @@ class Worker:
         return [
             (job, steps)
             for job, steps in self._jobs
-            if job.stopping or not (job._pausing or (job._after and not job._after.ended))
+            if job.stopping or not (job._pausing or self._waits(job))
         ]
+
+    def _waits(self, job: Job) -> bool:
+        """Whether it has to wait for others: one that was stopped before its turn left some."""
+        before = job._after
+        while before is not None and before.ended:
+            before = before._after
+        return before is not None
 
     def _run(self) -> None:
         self._prepare()
@@ -194,7 +202,8 @@ class Worker:
     def _advance(self, job: Job, steps: Generator[None, None, Any]) -> bool:
         """Give `job` one turn. Whether it is over now."""
         job._begun = True
-        job._after = None
+        if not self._waits(job):
+            job._after = None
         if job._random is not None:
             job._random.enter()
         try:
@@ -231,6 +240,7 @@ class Worker:
                 error,
                 exc_info=None if expected else caught,
             )
+            traceback.clear_frames(caught.__traceback__)  # or what it computed would live on
             job.error = error
             reason = "failed"
         job.tell(Ended(reason, job.error))

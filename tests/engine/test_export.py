@@ -533,6 +533,34 @@ def test_a_script_is_python_whatever_the_names_are(tmp_path: Path) -> None:
         done(write("script", tmp_path / "a.txt", of))
 
 
+def test_a_script_leaves_weights_alone_that_are_not_its_own(tmp_path: Path) -> None:
+    of = source(learned(), tmp_path)
+    done(write("weights", tmp_path / "mine.safetensors", of))
+    before = (tmp_path / "mine.safetensors").read_bytes()
+    more = source(learned(steps=5), tmp_path)
+    for _ in range(2):  # the second time over the first script, which whoever asked agreed to
+        done(write("script", tmp_path / "mine.py", more))
+        assert (tmp_path / "mine.safetensors").read_bytes() == before
+        assert "mine-2.safetensors" in (tmp_path / "mine.py").read_text("utf-8")
+        assert not (tmp_path / "mine-3.safetensors").exists()
+
+
+@pytest.mark.parametrize("what", ["picture", "weights", "script"])
+def test_an_own_file_whose_name_is_no_text(tmp_path: Path, what: str) -> None:
+    """Linux allows any bytes in a name; Python has them as half characters."""
+    made = learned()
+    of = source(made, tmp_path)
+    run = run_of(made, data="caf\udce9.txt", data_title="caf\udce9")
+    path = tmp_path / {"picture": "a.png", "weights": "a.safetensors", "script": "a.py"}[what]
+    done(write(what, path, dataclasses.replace(of, run=run)))
+    if what == "picture":
+        with Image.open(path) as picture:
+            assert picture.text["data"] == "caf\\udce9.txt"  # type: ignore[attr-defined]
+    if what == "weights":
+        with safetensors.safe_open(path, "pt") as file:
+            assert json.loads(file.metadata()["run"])["data"] == "caf\udce9.txt"
+
+
 # --- places that cannot be written to
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from engine import history as history_
 from engine.history import History, Mark
+from engine.phrases import N_
 
 
 @pytest.fixture
@@ -140,6 +141,35 @@ def test_an_empty_history_can_be_saved(tmp_path: Path) -> None:
     again = History.load(tmp_path / "history.npz")
     assert again.names == ()
     assert again.marks == ()
+
+
+def test_the_newest_marks_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_, "MOST_MARKS", 3)
+    history = History()
+    for step in range(5):
+        history.mark(step, f"mark {step}")
+    assert [mark.step for mark in history.marks] == [2, 3, 4]
+    history.save(tmp_path / "history.npz")
+    monkeypatch.setattr(history_, "MOST_MARKS", 2)
+    assert [mark.step for mark in History.load(tmp_path / "history.npz").marks] == [3, 4]
+
+
+def test_a_history_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.npz"
+    history = History()
+    for number in range(4):
+        history.add(1, 0.1, {f"metric {number}": 1.0})
+    history.save(path)
+    monkeypatch.setattr(history_, "MOST_SERIES", 4)
+    assert len(History.load(path).names) == 4
+    monkeypatch.setattr(history_, "MOST_SERIES", 3)
+    with pytest.raises(ValueError, match="more than 3 series"):
+        History.load(path)
+    long = History()
+    long.mark(1, N_("{what}" + "x" * 2000, what="a"))
+    long.save(path)
+    with pytest.raises(ValueError, match="more than 1000 characters"):
+        History.load(path)
 
 
 def test_what_is_loaded_can_run_no_code(tmp_path: Path) -> None:

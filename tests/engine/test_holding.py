@@ -114,6 +114,30 @@ def test_a_note_with_wrong_fields_names_nobody(tmp_path: Path, parts: dict[str, 
     hold.release()
 
 
+def test_a_note_that_leads_elsewhere_is_replaced_and_nothing_there_is_changed(
+    tmp_path: Path,
+) -> None:
+    take(tmp_path, "a").release()
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine")
+    note = tmp_path / holding.FOLDER / "a.json"
+    note.symlink_to(victim)
+    hold = take(tmp_path, "a")
+    assert not note.is_symlink()
+    assert (found := holder_of(tmp_path, "a")) is not None
+    assert found.here
+    hold.release()
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_a_note_that_never_ends_says_nothing(tmp_path: Path) -> None:
+    take(tmp_path, "a").release()
+    os.mkfifo(tmp_path / holding.FOLDER / "a.json")
+    assert holder_of(tmp_path, "a") is None
+    take(tmp_path, "a").release()
+
+
 def test_a_disk_that_takes_no_note_holds_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,18 @@ def test_what_is_saved_is_the_learner_bit_for_bit(store: Store) -> None:
     assert tiny.bits(again) == tiny.bits(learner)
 
 
+def test_two_saves_of_a_step_have_two_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the clock stands still in between: the newer one replaces none that counts."""
+    monkeypatch.setattr("time.time_ns", lambda: 0)
+    learner = tiny.learner()
+    keeper = kept(store, learner)
+    keeper.save(Told(), learner)
+    first = the_run(keeper).checkpoint
+    keeper.save(Told(), learner)
+    keeper.let_go()
+    assert the_run(keeper).checkpoint != first
+
+
 def test_a_run_that_is_taken_up_has_its_snapshots_up_to_the_saved_step(store: Store) -> None:
     learner = tiny.learner()
     keeper = kept(store, learner)
@@ -139,6 +151,35 @@ def test_a_run_in_training_elsewhere_is_not_taken(store: Store) -> None:
         store.hold(the_run(keeper).id)
     keeper.let_go()
     store.hold(the_run(keeper).id).release()
+
+
+def test_a_hold_that_cannot_be_let_go_of_is_gone_on_with(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drive was removed, and is back."""
+    learner = tiny.learner()
+    keeper = kept(store, learner)
+    keeper.save(Told(), learner)
+
+    def gone(*_: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.holding.Hold.release", gone)
+        keeper.let_go()
+    keeper.take_hold()
+    keeper.let_go()
+    store.hold(the_run(keeper).id).release()
+    keeper.take_hold()
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.holding.Hold.release", gone)
+        keeper.let_go()
+    other = tiny.learner(seed=2)
+    keeper.new(other, {})
+    keeper.take_hold()
+    with pytest.raises(TakenError):
+        store.hold(the_run(keeper).id)
+    keeper.let_go()
 
 
 def test_what_another_has_saved_since_is_never_written_over(store: Store) -> None:

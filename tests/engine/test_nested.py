@@ -17,7 +17,7 @@ from engine import nested
 def through(value: Any, folder: Path) -> Any:
     path = folder / "file.safetensors"
     nested.save(path, value)
-    return nested.load(path)
+    return nested.load(path, 10**6)
 
 
 def test_plain_values_come_back_as_they_were(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_order_in_memory_is_kept(tmp_path: Path) -> None:
 def test_what_is_loaded_needs_the_file_no_longer(tmp_path: Path) -> None:
     path = tmp_path / "file"
     nested.save(path, [torch.arange(1000.0)])
-    (found,) = nested.load(path)
+    (found,) = nested.load(path, 10**6)
     path.write_bytes(b"\xff" * path.stat().st_size)
     path.unlink()
     assert torch.equal(found, torch.arange(1000.0))
@@ -143,7 +143,22 @@ def write(path: Path, tree: Any, **tensors: Tensor) -> None:
 def test_a_tree_that_is_none_is_refused(tmp_path: Path, tree: Any) -> None:
     write(tmp_path / "file", tree, **{"0": torch.zeros(2, 3)})
     with pytest.raises(Exception, match=r"."):
-        nested.load(tmp_path / "file")
+        nested.load(tmp_path / "file", 10**6)
+
+
+def test_a_tensor_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    """A small file would fill the memory with copies of it."""
+    write(tmp_path / "file", {"list": [{"tensor": "a"}] * 2}, a=torch.zeros(10))
+    with pytest.raises(KeyError):
+        nested.load(tmp_path / "file", 10**6)
+
+
+def test_a_file_larger_than_agreed_is_refused(tmp_path: Path) -> None:
+    nested.save(tmp_path / "file", torch.zeros(1000))
+    size = (tmp_path / "file").stat().st_size
+    assert nested.load(tmp_path / "file", size).shape == (1000,)
+    with pytest.raises(ValueError, match=f"at most {size - 1:,}"):
+        nested.load(tmp_path / "file", size - 1)
 
 
 class Bomb:
@@ -163,5 +178,5 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
     safetensors.torch.save_file({"a": torch.zeros(1)}, tmp_path / "without a tree")
     for name in ("pickled", "torch", "without a tree"):
         with pytest.raises(Exception, match=r"."):
-            nested.load(tmp_path / name)
+            nested.load(tmp_path / name, 10**6)
     assert not (tmp_path / "exploded").exists()

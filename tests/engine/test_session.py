@@ -659,6 +659,7 @@ def test_three_in_a_row_end_the_training_with_a_reason(fresh: Open) -> None:
     assert bits(the(session)) == unbroken(10)
     assert session.playground.store.read(the_run(session).id).step == 10
     assert the(session).train.learning_rate == 0.03 / 4
+    assert session.snapshots == (0, 1, 2, 4, 6, 8, 10)
 
 
 def test_the_learning_rate_is_not_halved_out_of_its_bounds(fresh: Open) -> None:
@@ -879,6 +880,13 @@ def test_an_own_file_that_has_changed_is_refused_and_the_run_can_still_be_sample
     with pytest.raises(RunError, match="ring has changed since this run began"):
         finish(again.start(steps=6))
     assert again.step == 4
+    # A model that learned from the new file leaves nothing behind by which that is forgotten.
+    changed = fresh()
+    finish(changed.start(steps=2))
+    finish(changed.restore(run.id))
+    for _ in range(2):
+        with pytest.raises(RunError, match="ring has changed since this run began"):
+            finish(changed.start(steps=6))
     catalogue.known["ring"] = tiny.Symbols(sha256="a" * 64)
     third = fresh()
     finish(third.restore(run.id))
@@ -937,6 +945,35 @@ def test_a_disk_that_takes_nothing_is_told_and_training_goes_on(
     monkeypatch.setattr(Learner, "save", save)
     finish(session.start(steps=13))
     assert session.playground.store.read(the_run(session).id).step == 13
+
+
+def test_saving_right_before_training_leaves_the_run_to_it(fresh: Open) -> None:
+    session = fresh()
+    finish(session.start(steps=2))
+    saving, training = session.save(), session.start(steps=4)
+    finish(saving)
+    finish(training)
+    finish(session.save())
+    finish(session.start(steps=6))
+    other = fresh()
+    finish(other.restore(the_run(session).id))
+    finish(other.start(steps=8))
+    assert bits(the(other)) == unbroken(8)
+
+
+def test_what_an_own_file_said_before_is_let_go_of(
+    fresh: Open, tmp_path: Path, catalogue: tiny.Catalogue
+) -> None:
+    session = fresh()
+    own = tmp_path / "own.txt"
+    for number in range(3):
+        own.write_text("x" * (number + 1))
+        catalogue.known[str(own)] = tiny.Symbols(str(own), tokens=tiny.walk(300, seed=number))
+        session.choose(data=str(own))
+        finish(session.load_data())
+    assert len(session.playground._loaded) == 1
+    finish(session.load_data())
+    assert catalogue.loaded.count(str(own)) == 3
 
 
 def test_a_runs_folder_that_is_a_file(fresh: Open, tmp_path: Path) -> None:

@@ -108,6 +108,14 @@ def test_a_run_json_that_cannot_be_replaced_leaves_the_older_state(
     assert not list(store.path(RUN.id).glob(".*")), "no half-written file stays"
 
 
+def test_a_checkpoint_of_a_name_that_is_there_is_refused_and_that_one_stays(store: Store) -> None:
+    save(store, 1)
+    run = store.read(RUN.id)
+    with pytest.raises(FileExistsError), store.checkpoint(run):
+        pytest.fail("it was written into")
+    assert store.checkpoint_path(run).is_dir()
+
+
 def test_left_overs_of_a_crash_are_cleared_away_by_the_next_checkpoint(store: Store) -> None:
     save(store, 1)
     orphan = store.path(RUN.id) / "checkpoints" / "000000002-y"
@@ -119,7 +127,7 @@ def test_left_overs_of_a_crash_are_cleared_away_by_the_next_checkpoint(store: St
 
 
 SAVE_IN_A_LOOP = """
-import dataclasses, sys
+import dataclasses, os, sys
 from pathlib import Path
 from engine.store import Run, Store
 
@@ -127,7 +135,7 @@ store = Store(Path(sys.argv[1]))
 run = Run("run", "tiny", "Tiny", "ring", "A ring", 1, {}, {})
 step = int(sys.argv[2])
 while True:
-    now = dataclasses.replace(run, step=step, checkpoint=f"{step:09d}")
+    now = dataclasses.replace(run, step=step, checkpoint=f"{step:09d}-{os.getpid()}")
     with store.checkpoint(now) as place:
         (place / "state.txt").write_text(str(step))
         (place / "large.bin").write_bytes(bytes([step % 256]) * 200_000)

@@ -1,9 +1,11 @@
 """engine/worker.py: turns, ends, and random states, on a real thread."""
 
+import gc
 import itertools
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import repeat
 from typing import Any
@@ -396,6 +398,39 @@ def test_a_job_that_waits_for_another_can_be_stopped(worker: Worker) -> None:
     waiting.stop()
     assert waiting.wait(SOON)
     assert not running.ended
+
+
+def test_what_comes_after_one_that_was_stopped_waits_for_what_that_one_waited_for(
+    worker: Worker,
+) -> None:
+    """A reset comes after an opening, though the training between them was taken back."""
+    running = worker.submit(forever)
+    between = worker.submit(counting(1), after=running)
+    last = worker.submit(counting(1), after=between)
+    between.stop()
+    assert between.wait(SOON)
+    assert worker.submit(counting(100)).wait(SOON)
+    assert last.state == "waiting"
+    running.stop()
+    assert last.wait(SOON)
+
+
+def test_what_a_job_that_failed_has_computed_is_let_go_of(worker: Worker) -> None:
+    """The job is remembered, with its error, as long as it is the newest of its session."""
+    found: list[weakref.ref[Any]] = []
+
+    def work(job: Job) -> Steps:
+        computed = torch.zeros(1000)
+        found.append(weakref.ref(computed))
+        yield
+        raise ValueError("a fault")
+
+    job = worker.submit(work)
+    assert job.wait(SOON)
+    assert worker.submit(counting(1)).wait(SOON)
+    assert isinstance(job.error, ValueError)
+    gc.collect()
+    assert found[0]() is None
 
 
 def test_closing_stops_everything_cleans_up_and_leaves_no_thread() -> None:
