@@ -707,6 +707,36 @@ def _history_bomb(run: Path, _outside: Path) -> None:
     zip_bomb("history.npz", "series/loss.npy", npy("(90000000, 3)", body=b""), 2 << 30)(place)
 
 
+def _lying_history(way: int) -> Callable[[Path, Path], None]:
+    """One that says it holds an empty series, and unpacks to 2 GB."""
+
+    def change(run: Path, _outside: Path) -> None:
+        head, path = npy("(0, 3)", body=b""), checkpoint_of(run) / "history.npz"
+        with (
+            zipfile.ZipFile(path, "w", way) as archive,
+            archive.open("series/loss.npy", "w", force_zip64=True) as file,
+        ):
+            file.write(head)
+            for _ in range(2 << 10):
+                file.write(b"\0" * (1 << 20))
+        content = bytearray(path.read_bytes())
+        listed = content.rfind(b"PK\x01\x02")
+        struct.pack_into("<L", content, listed + 16, zlib.crc32(head))
+        struct.pack_into("<L", content, listed + 24, len(head))
+        path.write_bytes(content)
+
+    return change
+
+
+def _one_tensor_many_times(run: Path, _outside: Path) -> None:
+    """An optimiser's state of 1 MB that is 4 GB once each name of its tensor has one."""
+    tree = {"list": [{"tensor": "0"}] * 4000}
+    entry = {"dtype": "F32", "shape": [1 << 18], "data_offsets": [0, 1 << 20]}
+    header = {"__metadata__": {"tree": json.dumps(tree)}, "0": entry}
+    content = safetensors_file(header, bytes(1 << 20))
+    (checkpoint_of(run) / "optimiser.safetensors").write_bytes(content)
+
+
 def _giant(run: Path, outside: Path) -> None:
     """Every whole number of the network at its most, within the program's own bounds."""
     wide = {
@@ -781,6 +811,12 @@ WORST_RUNS: Mapping[str, Callable[[Path, Path], None]] = {
     "weights of others": _put("weights.safetensors", safetensors_file({"a": _FLOATS}, b"\0" * 16)),
     "weights that are no numbers": lambda run, _: _no_numbers(checkpoint_of(run)),
     "a bomb for a history": _history_bomb,
+    "a history that lies about its sizes": _lying_history(zipfile.ZIP_DEFLATED),
+    "a history that lies, packed otherwise": _lying_history(zipfile.ZIP_BZIP2),
+    "a history of 40,000 curves": history_with(**{f"m{i}": npy("(1, 3)") for i in range(40_000)}),
+    "a history with a mark of 15 MB": history_with([[1, "{x}" + "x" * 15_000_000, {"x": 1}]]),
+    "a history of a million marks": history_with([[1, "a", {}]] * 1_000_000),
+    "one tensor 4,000 times": _one_tensor_many_times,
     "a history that claims 10^15 points": history_with(loss=npy("(300000000000000, 3)")),
     "a history of objects": history_with(loss=npy("(3, 3)", "'|O'", pickled("ran"))),
     "a history with 900 MB in a mark": history_with([[1, "{x:>900000000}", {"x": 1}]]),
