@@ -546,6 +546,8 @@ class DataCard(QWidget):
             self._point_at(self.name)
             if self.data is not None and self.preview.payload is None:  # an offer stood there
                 self._describe(self.name, self.data)
+        elif event.reason == "stopped":
+            self.preview.clear(_("Nothing is loaded: choose data above."))
 
     def _complain(self, words: str) -> None:
         self.problem.setText(words)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.i18n import _
 from app.jobs import Action, Strip
 from app.own import Folders
+from app.saving import ask_where
 from engine.events import Ended, Event
 
 if TYPE_CHECKING:
@@ -56,14 +57,10 @@ class Exporter:
         """Ask where to, and write it there."""
         start = Path(self.folders.last("export") or documents()) / self.name_for(entry)
         files = f"{_(entry.title)} (*{entry.suffix})"
-        chosen, _kind = QFileDialog.getSaveFileName(self._parent, _(entry.title), str(start), files)
-        if not chosen:
-            return
-        path = Path(chosen)
-        if path.suffix.lower() != entry.suffix:
-            path = path.with_name(path.name + entry.suffix)
-        self.folders.remember("export", str(path))
-        self.write(entry.key, path)
+        path = ask_where(self._parent, _(entry.title), str(start), files, entry.suffix)
+        if path is not None:
+            self.folders.remember("export", str(path))
+            self.write(entry.key, path)
 
     def write(self, what: str, path: Path) -> None:
         """Write it; the strip tells how that went."""
@@ -74,7 +71,7 @@ class Exporter:
         if isinstance(event, Ended) and event.reason == "finished":
             self.strip.say(
                 _("Written: {path}").format(path=path),
-                action=Action(_("Open folder"), lambda: open_folder(path.parent)),
+                action=Action(_("Open folder"), lambda: open_folder(path.parent, self.strip)),
             )
 
 
@@ -84,6 +81,9 @@ def documents() -> str:
     return QStandardPaths.writableLocation(places.DocumentsLocation) or str(Path.home())
 
 
-def open_folder(folder: Path) -> None:
+def open_folder(folder: Path, strip: Strip) -> None:
     """Show the folder in the desktop's own program for that."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+    if not folder.is_dir():
+        strip.say(_("The folder {folder} is not there.").format(folder=folder), grave=True)
+    elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+        strip.say(_("Nothing here can show the folder {folder}").format(folder=folder), grave=True)

@@ -20,7 +20,6 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
@@ -32,6 +31,7 @@ from PySide6.QtWidgets import (
 from app.i18n import _, ngettext
 from app.jobs import Action, Strip
 from app.log import LogFile, stamp, versions
+from app.saving import ask_where
 from engine.phrases import PlaygroundError
 
 KINDS = 10  # of errors that are kept apart; any further ones only count
@@ -214,8 +214,6 @@ class FaultBox(QDialog):
 
     def write(self, path: Path) -> None:
         """Save what is seen."""
-        if not path.suffix:
-            path = path.with_name(path.name + ".txt")
         try:
             path.write_text(self.report.toPlainText(), "utf-8")
         except OSError as error:
@@ -246,9 +244,9 @@ class FaultBox(QDialog):
 
         start = Path(documents()) / "playground-report.txt"
         files = _("Text") + " (*.txt)"
-        chosen, _kind = QFileDialog.getSaveFileName(self, _("Save report"), str(start), files)
-        if chosen:
-            self.write(Path(chosen))
+        path = ask_where(self, _("Save report"), str(start), files, start.suffix)
+        if path is not None:
+            self.write(path)
 
     def _copy(self) -> None:
         if self.report.isHidden():

@@ -54,7 +54,8 @@ class Message(NamedTuple):
 
     def line(self) -> str:
         """With the time of day before it."""
-        return f"{time.strftime('%H:%M', time.localtime(self.when))}  {self.text}"
+        sign = "⚠ " if self.grave else ""
+        return f"{time.strftime('%H:%M', time.localtime(self.when))}  {sign}{self.text}"
 
 
 class JobRow(QWidget):

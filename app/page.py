@@ -7,7 +7,7 @@ wait for a reset.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 LIVE = "live"
 ESTIMATE_MS = 500
 NUMBERS_PAUSE, CURVES_PAUSE = 0.1, 0.5
+MARKS_SHOWN = 60  # on the curves: the newest, since each takes a few milliseconds to draw
 
 
 class ModelPage(QWidget):
@@ -73,6 +74,7 @@ class ModelPage(QWidget):
         self._estimated: Any = None  # the settings that the estimate shown is of
         self._seen_train: Any = session.train
         self._curves_sent: dict[str, float] = {}
+        self._marks_sent: tuple[Any, ...] = ()
         self.transport = Transport()
         self.setup = Setup(family, session, data_sets, strip)
         self.runs = RunList(session.playground, [model.key for model in family.models], strip)
@@ -172,23 +174,31 @@ class ModelPage(QWidget):
 
     def reset(self) -> None:
         """Begin anew, with the settings as they are now and the same seed."""
-        self._clear_way()
-        self._follow_reset(self.session.reset())
+        self._let_go(lambda: self._follow_reset(self.session.reset()))
 
     def dice(self) -> None:
         """Another seed; what is trained is set aside (its run stays)."""
         seed = random.randrange(1, 10_000)
-        self.transport.show_seed(seed)
+
+        def go() -> None:
+            self.transport.show_seed(seed)
+            self._follow_reset(self.session.reset(seed))
+
         if self.session.status == "empty":
+            self.transport.show_seed(seed)
             self.session.choose(seed=seed)
         else:
-            self._clear_way()
-            self._follow_reset(self.session.reset(seed))
+            self._let_go(go)
 
     def restore(self, run: Run) -> None:
         """Open a saved run."""
-        self._clear_way()
-        self.strip.follow(self.session.restore(run.id), self._hear_restore)
+
+        def go() -> None:
+            self.strip.follow(
+                self.session.restore(run.id), lambda event: self._hear_restore(run.id, event)
+            )
+
+        self._let_go(go)
 
     def train_copy(self, steps: int | None = None) -> None:
         """Go on with the model as a run of its own, beside the one it was opened from."""
@@ -286,11 +296,31 @@ class ModelPage(QWidget):
         )
         self._seen_train = self.session.train
 
-    def _clear_way(self) -> None:
-        """Stop what draws from a model that is about to go."""
-        self._estimate_soon.stop()
-        self.sampling.stop()
-        self.pictures.stop()
+    def _let_go(self, go: Callable[[], None]) -> None:
+        """`go`, after which the model is another one; what cannot be saved is not lost unasked."""
+
+        def go_now() -> None:
+            self._estimate_soon.stop()
+            self.sampling.stop()
+            self.pictures.stop()
+            go()
+
+        def hear(event: Event) -> None:
+            if isinstance(event, Ended):
+                if not self.session.unsaved:
+                    go_now()
+                    return
+                words = _("What was trained last is not saved: {folder} takes nothing.")
+                self.strip.say(
+                    words.format(folder=self.session.playground.store.folder),
+                    grave=True,
+                    action=Action(_("Lose it"), go_now),
+                )
+
+        if self.session.unsaved and self.session.status != "training":
+            self.strip.follow(self.session.save(), hear)  # there may be room by now
+        else:
+            hear(Ended("finished"))
 
     def _hear_training(self, job: Job, event: Event) -> None:
         if isinstance(event, Progress):
@@ -319,7 +349,9 @@ class ModelPage(QWidget):
 
     def _follow_reset(self, job: Job) -> None:
         def hear(event: Event) -> None:
-            if isinstance(event, Ended):
+            if isinstance(event, Ended) and event.reason != "finished":
+                self._show_state()
+            elif isinstance(event, Ended):
                 self._take_settings()
                 self._show_new()
                 self.runs.refresh()
@@ -327,15 +359,17 @@ class ModelPage(QWidget):
 
         self.strip.follow(job, hear)
 
-    def _hear_restore(self, event: Event) -> None:
-        if isinstance(event, Ended) and event.reason == "finished":
-            session = self.session
+    def _hear_restore(self, run: str, event: Event) -> None:
+        session = self.session
+        # Also where it was stopped, or failed, once the model was another one.
+        if isinstance(event, Ended) and session.run is not None and session.run.id == run:
             self.setup.show_settings(session.net, session.train)
             self.setup.data.choose(session.data_name)
             self.transport.show_seed(session.seed)
             self._show_new()
             self.runs.refresh()
-            self.strip.say(_("Opened at step {step:,}").format(step=session.step))
+            if event.reason == "finished":
+                self.strip.say(_("Opened at step {step:,}").format(step=session.step))
 
     # --- settings
 
@@ -398,7 +432,8 @@ class ModelPage(QWidget):
             self.setup.show_estimate("\n".join(problems), wrong=True)
             return
         settings = self._settings()
-        job = self._estimating = self.session.estimate(*settings[1:])
+        name, net, train = settings
+        job = self._estimating = self.session.estimate(net, train, name)
         self.strip.follow(
             job, lambda event: self._hear_estimate(job, settings, event), listed=False
         )
@@ -423,7 +458,8 @@ class ModelPage(QWidget):
 
     def _show_new(self) -> None:
         """After a reset or another run: nothing of before may stay."""
-        self._curves_sent = {}
+        self._curves_sent, self._marks_sent = {}, ()
+        self.transport.bar.setValue(0)
         self.curves.clear()
         self.health.clear()
         self.pictures.clear()
@@ -462,6 +498,9 @@ class ModelPage(QWidget):
         self.pictures.show_steps()
         if not self.sampling.generate_button.isEnabled():
             self._show_state()
+        card = self.pictures.current
+        if card is not None and card.on_demand and not card.show_button.isEnabled():
+            self.pictures.refresh()
 
     def _show_curves(self) -> None:
         """Only the lines that have grown, since each one sent draws the whole."""
@@ -476,9 +515,9 @@ class ModelPage(QWidget):
             if newest != self._curves_sent.get(name, -1.0):
                 self._curves_sent[name] = newest
                 self.curves.set_series(_(title), series.steps, series.values, kind)  # type: ignore[arg-type]
-        if len(marks) != self._curves_sent.get("marks", 0):
-            self._curves_sent["marks"] = len(marks)
-            self.curves.set_marks([(mark.step, _(mark.text)) for mark in marks])
+        if marks[-1:] != self._marks_sent:
+            self._marks_sent = marks[-1:]
+            self.curves.set_marks([(mark.step, _(mark.text)) for mark in marks[-MARKS_SHOWN:]])
 
     def _units(self) -> dict[str, float]:
         learner = self.session.learner

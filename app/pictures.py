@@ -101,6 +101,7 @@ class ViewCard(QWidget):
         """Show a picture of the model at some step."""
         self.complain("")
         self.step = shown.step
+        self.show_button.setEnabled(True)
         if isinstance(shown.payload, Sound):
             self.show_button.show()  # a sound is for when one wants to hear it
         self.holder.show_payload(shown.payload)
@@ -125,12 +126,15 @@ class ViewCard(QWidget):
 
     def say_empty(self, there: bool) -> None:
         """Nothing to see; `there`: whether there is a model that could be shown."""
+        self.show_button.setEnabled(there)
         if self.view.invitation:
             self.holder.clear(_(self.view.invitation))
         elif self.on_demand and there:
             self.holder.clear(_("Press Show."))
         elif there:
             self.holder.clear(_("One moment…"))
+        elif self.on_demand:
+            self.holder.clear(_("Press Train, then Show."))
         else:
             self.holder.clear(_("The picture appears with the first step of training."))
 
@@ -262,9 +266,10 @@ class Pictures(QFrame):
         card = self.current
         if card is None or self.session.learner is None or not self.isVisible():
             return
+        wanted = self.session.step if self.step is None else self.step
         if card.on_demand and card.holder.payload is None:
             card.say_empty(True)
-        elif not card.on_demand and card.step != self.session.step:
+        elif card.step != wanted and not (card.on_demand and self.now):
             drawn_anyway = self.session.status == "training" and self.now
             if card.holder.payload is None or not drawn_anyway:
                 self._settle()

@@ -83,43 +83,63 @@ def held_by(holder: Holder) -> str:
     return _("Trained by {who} since {when}").format(who=holder.who, when=holder.when)
 
 
+class Words(NamedTuple):
+    """What a row says. run: None where it is damaged; held: by which other program."""
+
+    run: Run | None
+    title: str
+    details: str
+    open: bool = False
+    held: str = ""
+
+    @property
+    def key(self) -> str:
+        """What a row is of, however far that is by now."""
+        return self.run.id if self.run is not None else self.details
+
+    @property
+    def tip(self) -> str:
+        """All that there may be no room for."""
+        return f"{self.key}\n{self.held}".strip()
+
+
 class RunRow(QWidget):
     """Two lines: what it is, and how far it is; and a third where another program trains it."""
 
-    def __init__(
-        self,
-        title: str,
-        details: str,
-        tip: str,
-        *,
-        damaged: bool = False,
-        open_: bool = False,
-        held: str = "",
-    ) -> None:
+    def __init__(self, words: Words) -> None:
         super().__init__()
+        self.words = words
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 7, 10, 7)
         layout.setSpacing(1)
-        first, second = Elided(title), QLabel(details)
+        damaged = words.run is None
+        self.title, self.details, self.held = Elided(words.title), QLabel(), Elided("")
         self.mark = QLabel(_("open now"))
         self.mark.setStyleSheet("color: palette(highlight);")
-        self.mark.setVisible(open_)
-        second.setProperty("role", "warning" if damaged else "faint")
-        second.setWordWrap(damaged)
-        self.held = Elided(held)
+        self.details.setProperty("role", "warning" if damaged else "faint")
+        self.details.setWordWrap(damaged)
         self.held.setProperty("role", "faint")
-        self.held.setVisible(bool(held))
-        for label in (first, second, self.held):
+        for label in (self.title, self.details, self.held):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         head = QHBoxLayout()
-        head.addWidget(first, 1)
+        head.addWidget(self.title, 1)
         head.addWidget(self.mark)
         layout.addLayout(head)
-        layout.addWidget(second)
+        layout.addWidget(self.details)
         layout.addWidget(self.held)
-        first.setEnabled(not damaged)
-        self.setToolTip(tip)
+        self.title.setEnabled(not damaged)
+        self.say(words)
+
+    def say(self, words: Words) -> None:
+        """Say how it is now."""
+        self.words = words
+        self.title.setText(words.title)
+        self.details.setText(words.details)
+        self.mark.setVisible(words.open)
+        self.held.setText(words.held)
+        self.held.setVisible(bool(words.held))
+        self.setToolTip(words.tip)
 
 
 class RunList(QWidget):
@@ -143,10 +163,10 @@ class RunList(QWidget):
         self.strip = strip
         self._stale = True
         self._job: Job | None = None
-        self._shown: object = None  # what the rows were made of
+        self._deleted: list[Run] = []  # here, newest last
         self._look = QTimer(self)
         self._look.setInterval(LOOK_MS)
-        self._look.timeout.connect(lambda: self.refresh(only_news=True))
+        self._look.timeout.connect(self._look_again)
         self.list = QListWidget()
         self.list.setAccessibleName(_("Saved runs"))
         self.list.setWordWrap(True)
@@ -159,9 +179,12 @@ class RunList(QWidget):
         self.open_button.setToolTip(_("Look into it, sample from it, or train on"))
         self.delete_button = QPushButton(_("Delete"))
         self.delete_button.setToolTip(_("Can be undone"))
+        self.back_button = QPushButton(_("Bring back"))
+        self.back_button.hide()
         buttons = QHBoxLayout()
         buttons.addWidget(self.open_button)
         buttons.addWidget(self.delete_button)
+        buttons.addWidget(self.back_button)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 8, 8, 8)
@@ -173,15 +196,15 @@ class RunList(QWidget):
         self.list.installEventFilter(self)
         self.open_button.clicked.connect(self.open_current)
         self.delete_button.clicked.connect(self.delete_current)
+        self.back_button.clicked.connect(lambda: self._undelete(self._deleted[-1]))
         self._enable()
 
-    def refresh(self, *, only_news: bool = False) -> None:
-        """Read the folder again, on the compute thread; when hidden, as soon as it is shown.
+    def _look_again(self) -> None:
+        if self._job is None:
+            self.refresh()
 
-        With `only_news` the rows stay where nothing has changed.
-        """
-        if only_news and self._job is not None:
-            return
+    def refresh(self) -> None:
+        """Read the folder again, on the compute thread; when hidden, as soon as it is shown."""
         self._stale = True
         if not self.isVisible() or self._job is not None:
             return
@@ -197,7 +220,7 @@ class RunList(QWidget):
             return tuple(entries)
 
         job = self._job = self.playground.worker.submit(survey, N_("Reading the runs"))
-        self.strip.follow(job, lambda event: self._hear(job, event, only_news), listed=False)
+        self.strip.follow(job, lambda event: self._hear(job, event), listed=False)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Read what changed while nobody looked."""
@@ -211,43 +234,67 @@ class RunList(QWidget):
         self._look.stop()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:  # noqa: N802
-        """The Delete key deletes."""
-        pressed = event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent)
-        if pressed and event.key() == Qt.Key.Key_Delete:  # type: ignore[attr-defined]
+        """The Delete key deletes: one run, however long it is held down."""
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
+        if event.key() != Qt.Key.Key_Delete:
+            return False
+        if not event.isAutoRepeat():
             self.delete_current()
-            return True
-        return False
+        return True
 
     def show_entries(self, entries: tuple[Entry, ...]) -> None:
-        """Show these; the selected one stays selected, and else the newest is."""
-        self._shown = _facts(entries)
+        """Show these; the selected one stays selected, and else the newest is.
+
+        Rows stay what they are and say what is new, so that neither a click nor a place is lost.
+        """
         current = self.current()
+        wanted = self._worded(entries)
+        keys = {words.key for words in wanted}
+        for index in reversed(range(self.list.count())):
+            if self._row(index).words.key not in keys:
+                self.list.takeItem(index)
+        for index, words in enumerate(wanted):
+            here = next(
+                (i for i in range(index, self.list.count()) if self._row(i).words.key == words.key),
+                None,
+            )
+            if here == index:
+                self._say(index, words)
+            else:
+                if here is not None:
+                    self.list.takeItem(here)
+                self._insert(index, words)
+        while self.list.count() > len(wanted):
+            self.list.takeItem(len(wanted))
+        chosen = [i for i, words in enumerate(wanted) if words.run is not None]
+        same = [i for i in chosen if current is not None and wanted[i].key == current.id]
+        if chosen and self.list.currentRow() not in same:
+            self.list.setCurrentRow((same or chosen)[0])
+        self.empty.setVisible(self.list.count() == 0)
+        self._enable()
+
+    def _worded(self, entries: tuple[Entry, ...]) -> list[Words]:
         now = time.time()
         opened = {
             each.run.id
             for each in self.playground.sessions
             if each.run and each.learner is not None
         }
-        self.list.clear()
-        for entry in entries:
-            if entry.run is not None and entry.run.model in self.models and entry.run.step:
-                id_, holder = entry.run.id, entry.holder
+        found = []
+        for run, error, holder in entries:
+            if run is not None and run.model in self.models and run.step:
                 held = "" if holder is None or holder.here else held_by(holder)
-                row = RunRow(
-                    title_of(entry.run),
-                    details_of(entry.run, now),
-                    f"{id_}\n{held}".strip(),
-                    open_=id_ in opened,
-                    held=held,
-                )
-                item = self._add(row, entry.run)
-                if self.current() is None or (current is not None and current.id == id_):
-                    self.list.setCurrentItem(item)
-            elif entry.error is not None:
-                words = words_for(entry.error)
-                self._add(RunRow(_("Damaged run"), words, words, damaged=True), None)
-        self.empty.setVisible(self.list.count() == 0)
-        self._enable()
+                details = details_of(run, now)
+                found.append(Words(run, title_of(run), details, run.id in opened, held))
+            elif error is not None:
+                found.append(Words(None, _("Damaged run"), words_for(error)))
+        return found
+
+    def _row(self, index: int) -> RunRow:
+        row = self.list.itemWidget(self.list.item(index))
+        assert isinstance(row, RunRow)
+        return row
 
     def current(self) -> Run | None:
         """The selected run; a damaged one is none."""
@@ -277,9 +324,13 @@ class RunList(QWidget):
             _("Deleted: {title}").format(title=title_of(run)),
             action=Action(_("Undo"), lambda: self._undelete(run)),
         )
+        self._deleted.append(run)
+        self._enable()
         self.refresh()
 
     def _undelete(self, run: Run) -> None:
+        self._deleted = [each for each in self._deleted if each.id != run.id]
+        self._enable()
         try:
             self.playground.store.undelete(run.id)
         except PlaygroundError as error:
@@ -294,24 +345,32 @@ class RunList(QWidget):
             for each in self.playground.sessions
         )
 
-    def _add(self, row: RunRow, run: Run | None) -> QListWidgetItem:
+    def _insert(self, index: int, words: Words) -> None:
         item = QListWidgetItem()
-        item.setData(RUN, run)
-        if run is None:
+        if words.run is None:
             item.setFlags(Qt.ItemFlag.NoItemFlags)
-        else:
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, title_of(run))
-        self.list.addItem(item)
-        self.list.setItemWidget(item, row)
-        width = max(self.list.viewport().width(), 200)
-        height = row.heightForWidth(width) if row.hasHeightForWidth() else row.sizeHint().height()
-        item.setSizeHint(QSize(0, height))  # as wide as the list
-        return item
+        self.list.insertItem(index, item)
+        self.list.setItemWidget(item, RunRow(words))
+        self._say(index, words)
 
-    def _hear(self, job: Job, event: Event, only_news: bool) -> None:
+    def _say(self, index: int, words: Words) -> None:
+        item, row = self.list.item(index), self._row(index)
+        if item.data(RUN) == words.run and row.words == words and item.sizeHint().isValid():
+            return
+        item.setData(RUN, words.run)
+        if words.run is not None:
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, words.title)
+        taller = bool(row.words.held) != bool(words.held)
+        row.say(words)
+        if taller or not item.sizeHint().isValid():
+            width = max(self.list.viewport().width(), 200)
+            tall = row.heightForWidth(width) if row.hasHeightForWidth() else row.sizeHint().height()
+            item.setSizeHint(QSize(0, tall))  # as wide as the list
+
+    def _hear(self, job: Job, event: Event) -> None:
         if isinstance(event, Ended) and job is self._job:
             self._job = None
-            if event.reason == "finished" and not (only_news and self._shown == _facts(job.result)):
+            if event.reason == "finished":
                 self.show_entries(job.result)
             if self._stale:
                 self.refresh()
@@ -319,8 +378,7 @@ class RunList(QWidget):
     def _enable(self) -> None:
         for button in (self.open_button, self.delete_button):
             button.setEnabled(self.current() is not None)
-
-
-def _facts(entries: tuple[Entry, ...]) -> object:
-    """What can be compared of them."""
-    return [(entry.run, str(entry.error), entry.holder) for entry in entries]
+        self.back_button.setVisible(bool(self._deleted))
+        if self._deleted:
+            words = _("The run that was deleted last: {title}")
+            self.back_button.setToolTip(words.format(title=title_of(self._deleted[-1])))

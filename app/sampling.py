@@ -282,6 +282,7 @@ class Sampling(QWidget):
         self._ids = ()
         for each in ("live", "sample", "over"):
             self.strip.pump.forget((id(self), each))
+        self._complain("")
         self.live.clear()
         self.live_step.clear()
         self.result.clear()

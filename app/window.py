@@ -5,6 +5,7 @@ tab's contents are built when the tab is first seen.
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -99,6 +100,7 @@ class MainWindow(QMainWindow):
         self._painted = False
         self._closing = False
         self._losing: QMessageBox | None = None  # asks whether to lose what cannot be saved
+        self._lose = False  # the answer
         self.setWindowTitle(_("Generative Playground"))
         self.setAcceptDrops(True)
         self.pump = Pump(self)
@@ -192,6 +194,8 @@ class MainWindow(QMainWindow):
         def on_page() -> None:
             if (page := self.page) is not None:
                 run(page)
+            elif self.playground is None:
+                self.strip.say(_("One moment: the models are being loaded."))
 
         action = self._plain(menu, title, key, on_page)
         if other:
@@ -243,9 +247,14 @@ class MainWindow(QMainWindow):
 
     def _open_runs_folder(self) -> None:
         if self.playground is not None:
+            from app.export import open_folder  # by now loaded, behind the first paint
+
             folder = self.playground.store.folder
-            folder.mkdir(parents=True, exist_ok=True)
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+            # Once there are runs in it, it may be on a drive that was removed: not made anew.
+            if all(each.run is None for each in self.playground.sessions):
+                with contextlib.suppress(OSError):
+                    folder.mkdir(parents=True, exist_ok=True)
+            open_folder(folder, self.strip)
 
     def _toggle_lesson(self) -> None:
         if self.lesson.isVisible():
@@ -468,7 +477,7 @@ class MainWindow(QMainWindow):
 
     def _would_lose(self) -> bool:
         """Whether to stay open, since a training cannot be saved; then that is asked."""
-        if self.playground is None or self._losing is not None:  # asked for a second time
+        if self.playground is None or self._lose or self._losing is not None:  # asked once more
             return False
         unsaved = [each for each in self.playground.sessions if each.unsaved]
         jobs = [each.save() for each in unsaved if each.status != "training"]
@@ -492,10 +501,14 @@ class MainWindow(QMainWindow):
         stay = box.addButton(_("Stay"), QMessageBox.ButtonRole.RejectRole)
         leave = box.addButton(_("Close and lose them"), QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(stay)
-        leave.clicked.connect(lambda: QTimer.singleShot(0, self, self.close))
-        stay.clicked.connect(lambda: setattr(self, "_losing", None))
+        leave.clicked.connect(self._close_and_lose)
+        box.finished.connect(lambda _result: setattr(self, "_losing", None))  # also by its cross
         box.open()
         return True
+
+    def _close_and_lose(self) -> None:
+        self._lose = True
+        QTimer.singleShot(0, self, self.close)
 
 
 def native_name(language: str) -> str:

@@ -132,6 +132,7 @@ def done(job: Any) -> Any:
     """Wait for the end; the result, or the error raised."""
     if not job.wait(PATIENCE):
         sys.exit(f"{job.title} took longer than {PATIENCE:.0f} s")
+    job.mailbox.drain()  # as a window does: what was shown would be kept as long as the job
     if job.error is not None:
         raise job.error
     return job.result

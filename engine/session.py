@@ -375,14 +375,14 @@ class Session:
 
         return self.playground.worker.submit(work, str(view.title), TorchRandom(self.seed))
 
-    def estimate(self, net: Any, train: Any) -> Job:
-        """Time a step of these settings on a model of their own.
+    def estimate(self, net: Any, train: Any, data_name: str = "") -> Job:
+        """Time a step of these settings on a model of their own, and on the chosen data or others.
 
         The result: {"parameters", "seconds_per_step", "seconds", "bytes"}.
         """
 
         def work(job: Job) -> Work:
-            data = yield from self._load_data(job)
+            data = yield from self._found(job, data_name or self.data_name)
             self.model.check(data, net)
             return (yield from estimate(self.model, data, net, train, self.seed))
 
@@ -450,13 +450,18 @@ class Session:
         return self.learner
 
     def _load_data(self, job: Job) -> Work:
-        loading = self.playground.data(self.data_name)
+        self.data = yield from self._found(job, self.data_name)
+        return self.data
+
+    def _found(self, job: Job, name: str) -> Generator[None, None, Data]:
+        """The data of that name."""
+        loading = self.playground.data(name)
         while True:
             try:
                 progress = next(loading)
             except StopIteration as stop:
-                self.data = stop.value
-                return self.data
+                found: Data = stop.value
+                return found
             if isinstance(progress, Progress):
                 job.tell(progress)
             yield

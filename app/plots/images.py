@@ -28,7 +28,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -37,9 +36,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.i18n import _
+from app.i18n import _, ngettext
 from app.plots.base import PayloadWidget, scrolled
 from app.plots.turning import Turning
+from app.saving import ask_where
 from app.theme import theme
 from engine.payloads import Images, Pixels
 
@@ -199,7 +199,9 @@ class Wall(QWidget):
         shown = ", ".join(self.label(i) for i in range(min(20, count)))
         self.setAccessibleName(_(images.title) or _("Pictures"))
         self.setAccessibleDescription(
-            _("{count} pictures: {names}").format(count=count, names=shown)
+            ngettext("{count} picture: {names}", "{count} pictures: {names}", count).format(
+                count=count, names=shown
+            )
         )
 
     def lay_out(self, room: QRect) -> None:
@@ -577,10 +579,9 @@ class ImagesWidget(PayloadWidget[Images]):
         return menu
 
     def _ask(self, picture: QImage, name: str) -> None:
-        path, _kind = QFileDialog.getSaveFileName(self, _("Save picture"), name, _("PNG (*.png)"))
-        if path:
-            path = path if path.lower().endswith(".png") else f"{path}.png"
-            written = picture.save(path)
+        path = ask_where(self, _("Save picture"), name, _("PNG (*.png)"), ".png")
+        if path is not None:
+            written = picture.save(str(path))
             self.message.setText(
                 "" if written else _("{path} could not be written").format(path=path)
             )

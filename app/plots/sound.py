@@ -11,7 +11,6 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QHideEvent, QPainterPath, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QFrame,
     QGraphicsPathItem,
     QHBoxLayout,
@@ -30,6 +29,7 @@ from app.plots.base import PayloadWidget
 from app.plots.labels import nice_step
 from app.plots.lines import thin
 from app.plots.spectrogram import HIGHEST, LOWEST, Spectrogram
+from app.saving import ask_where
 from app.sound import Player
 from app.theme import theme
 from engine.music import write_wav
@@ -477,11 +477,11 @@ class SoundWidget(PayloadWidget[Sound]):
         self._ask(_("Save notes"), "notes.mid", "MIDI (*.mid)", self.save_midi)
 
     def _ask(self, title: str, name: str, kinds: str, save: Callable[[Path], None]) -> None:
-        path, _kind = QFileDialog.getSaveFileName(self, title, name, kinds)
-        if not path:
+        path = ask_where(self, title, name, kinds, Path(name).suffix)
+        if path is None:
             return
         try:
-            save(Path(path))
+            save(path)
         except PlaygroundError as error:
             self._say(_(error.phrase))
         except OSError as error:

@@ -100,7 +100,7 @@ def test_a_picture_is_written_where_the_person_says(
     with Image.open(path) as picture:
         assert picture.size[0] > 8
     opened: list[Path] = []
-    monkeypatch.setattr(export_module, "open_folder", opened.append)
+    monkeypatch.setattr(export_module, "open_folder", lambda at, _strip: opened.append(at))
     strip.action.click()
     assert opened == [folder]
     # The next one begins in the same folder, and so does the next start of the program.

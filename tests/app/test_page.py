@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from app import page as page_
 from app.jobs import Strip
 from app.page import ModelPage, estimate_in_words
 from app.tab import FamilyTab
@@ -19,6 +20,7 @@ from engine.phrases import N_, PlaygroundError
 from engine.session import Playground
 from engine.store import TakenError
 from tests.app import fake
+from tests.app.disk import FullDisk
 from tests.app.waiting import FIRST, rest
 
 
@@ -282,6 +284,60 @@ def test_a_saved_run_brings_its_settings_back(qtbot: QtBot, page: ModelPage) -> 
     assert page.transport.seed.text() == f"seed {run.seed}"
 
 
+@pytest.mark.parametrize("way", ["reset", "dice", "restore"])
+def test_what_could_not_be_saved_is_not_lost_unasked(
+    qtbot: QtBot, trained: ModelPage, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    run = trained.session.run
+    assert run is not None
+    full = FullDisk(monkeypatch)
+    trained.more(5)
+    qtbot.waitUntil(lambda: trained.session.step == 25 and trained.session.unsaved)
+    rest(qtbot, trained, 25)
+    go = {"restore": lambda: trained.restore(run)}.get(way) or getattr(trained, way)
+    go()
+    qtbot.waitUntil(lambda: "not saved" in said(trained)[-1])
+    assert trained.session.step == 25
+    assert trained.session.seed == 1
+    assert trained.transport.seed.text() == "seed 1"
+    if way == "reset":  # with room again it goes without a word
+        full.over = True
+        go()
+    else:
+        click(trained.strip.action)
+    qtbot.waitUntil(lambda: trained.session.step == (20 if way == "restore" else 0))
+    qtbot.waitUntil(lambda: not trained.strip.pump.busy)
+    if way == "reset":
+        assert trained.session.playground.store.read(run.id).step == 25
+
+
+def test_an_opening_that_is_stopped_half_way_shows_what_is_open(
+    qtbot: QtBot, trained: ModelPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is the other one by then; only its data are not there yet."""
+    run = trained.session.run
+    assert run is not None
+    trained.reset()
+    qtbot.waitUntil(empty(trained))
+    trained.more(7)
+    rest(qtbot, trained, 7)
+    playground, going = trained.session.playground, [True]
+    load = playground.data
+
+    def slowly(name: str) -> Any:
+        while going[0]:
+            yield None
+        return (yield from load(name))
+
+    monkeypatch.setattr(playground, "data", slowly)
+    trained.restore(run)
+    qtbot.waitUntil(lambda: trained.session.step == 20)
+    trained.session._latest.stop()  # type: ignore[union-attr]
+    going[0] = False
+    qtbot.waitUntil(lambda: trained.transport.steps.value.text() == "20")
+    assert not [words for words in said(trained) if words.startswith("Opened")]
+
+
 def test_a_run_that_cannot_be_opened_changes_nothing(qtbot: QtBot, trained: ModelPage) -> None:
     run = trained.session.run
     assert run is not None
@@ -434,6 +490,37 @@ def test_a_closed_page_asks_for_nothing_more(
     page._estimate_soon.start(0)
     qtbot.waitUntil(lambda: not page._estimate_soon.isActive())
     assert not asked
+
+
+def test_an_estimate_is_of_the_data_that_are_chosen(
+    qtbot: QtBot, trained: ModelPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the model that is open learned from others."""
+    asked: list[str] = []
+    playground = trained.session.playground
+    load = playground.data
+
+    def told(name: str) -> Any:
+        asked.append(name)
+        return load(name)
+
+    monkeypatch.setattr(playground, "data", told)
+    monkeypatch.setattr(trained.setup.data, "name", "two")
+    trained._estimate()
+    qtbot.waitUntil(lambda: trained._estimating is None)
+    assert asked == ["two"]
+    assert trained.session.data_name == "one"
+
+
+def test_only_the_newest_marks_are_drawn_and_the_very_newest_is_among_them(
+    trained: ModelPage,
+) -> None:
+    history = trained.session.history
+    for number in range(page_.MARKS_SHOWN + 5):
+        history.mark(number, f"mark {number}")
+    trained._show_curves()
+    assert len(trained.curves._marks) == page_.MARKS_SHOWN
+    assert trained.curves._marks[-1][1] == f"mark {page_.MARKS_SHOWN + 4}"
 
 
 def test_progress_without_a_loss_is_no_fault(page: ModelPage) -> None:

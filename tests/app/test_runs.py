@@ -1,15 +1,19 @@
 """The list of saved runs."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.page import ModelPage
-from app.runs import RunList, RunRow, ago, details_of, title_of
+from app.runs import Entry, RunList, RunRow, ago, details_of, title_of
 from app.tab import FamilyTab
 from engine import session
 from engine.store import Run
@@ -103,6 +107,98 @@ def test_a_deleted_run_comes_back(qtbot: QtBot, trained: ModelPage) -> None:
     assert trained.session.playground.store.read(run.id) == run
 
 
+def of_many(trained: ModelPage, count: int) -> tuple[Entry, ...]:
+    """Entries of so many runs, the newest first."""
+    run = trained.session.run
+    assert run is not None
+    return tuple(Entry(replace(run, id=f"run-{count - i:03d}"), None) for i in range(count))
+
+
+def rows_of(runs: RunList) -> list[RunRow]:
+    rows = (runs.list.itemWidget(runs.list.item(i)) for i in range(runs.list.count()))
+    return [row for row in rows if isinstance(row, RunRow)]
+
+
+def test_a_delete_key_that_is_held_down_deletes_one(qtbot: QtBot, trained: ModelPage) -> None:
+    runs = show(qtbot, trained, 1)
+    trained.reset()
+    qtbot.waitUntil(lambda: trained.session.status == "empty")
+    trained.more(3)
+    qtbot.waitUntil(lambda: trained.session.status == "paused" and trained.session.step == 3)
+    qtbot.waitUntil(lambda: runs.list.count() == 2)
+    none = Qt.KeyboardModifier.NoModifier
+    for repeated in (False, True, True):
+        press = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Delete, none, "", repeated)
+        QApplication.sendEvent(runs.list, press)
+    qtbot.waitUntil(lambda: runs.list.count() == 1 and runs._job is None)
+    assert len(trained.session.playground.store.survey()) == 1
+
+
+def test_all_that_was_deleted_can_be_brought_back(qtbot: QtBot, trained: ModelPage) -> None:
+    """Also what the strip offers no more, since something else was said."""
+    runs = show(qtbot, trained, 1)
+    assert not runs.back_button.isVisible()
+    trained.reset()
+    qtbot.waitUntil(lambda: trained.session.status == "empty")
+    trained.more(3)
+    qtbot.waitUntil(lambda: trained.session.status == "paused" and trained.session.step == 3)
+    qtbot.waitUntil(lambda: runs.list.count() == 2)
+    for left in (1, 0):
+        runs.delete_current()
+        qtbot.waitUntil(lambda left=left: runs.list.count() == left)  # type: ignore[misc]
+    trained.strip.say("something else")
+    for there in (1, 2):
+        QTest.mouseClick(runs.back_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda there=there: runs.list.count() == there)  # type: ignore[misc]
+    assert not runs.back_button.isVisible()
+    assert {row.words.title for row in rows_of(runs)} == {"Toy toy · one"}
+
+
+def test_rows_stay_where_they_are_when_one_has_news(qtbot: QtBot, trained: ModelPage) -> None:
+    """Or a click would be lost, and the place, at each save."""
+    runs = show(qtbot, trained, 1)
+    runs._look.stop()
+    entries = of_many(trained, 30)
+    runs.show_entries(entries)
+    runs.list.setCurrentRow(20)
+    bar = runs.list.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    place, rows = bar.value(), rows_of(runs)
+    assert place > 0
+    news = tuple(
+        each._replace(run=replace(each.run, step=99)) if i == 20 else each  # type: ignore[type-var]
+        for i, each in enumerate(entries)
+    )
+    runs.show_entries(news)
+    assert rows_of(runs) == rows
+    assert bar.value() == place
+    assert rows[20].details.text().startswith("99 steps")
+    current = runs.current()
+    assert current is not None
+    assert (current.id, current.step) == ("run-010", 99)
+    newer = of_many(trained, 31)
+    runs.show_entries((newer[0], *news[:5], *news[6:]))
+    kept = rows_of(runs)
+    assert kept[1:6] + kept[6:] == rows[:5] + rows[6:]
+    assert kept[0].words.key == "run-031"
+    order = (news[3], news[1], news[2])
+    runs.show_entries(order)
+    assert [row.words.key for row in rows_of(runs)] == [each.run.id for each in order if each.run]
+
+
+def test_how_long_ago_is_told_as_time_goes_by(
+    qtbot: QtBot, trained: ModelPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = show(qtbot, trained, 1)
+    (row,) = rows_of(runs)
+    assert row.details.text().endswith("just now")
+    now = time.time()
+    monkeypatch.setattr("app.runs.time.time", lambda: now + 8 * 3600)
+    runs._look_again()
+    qtbot.waitUntil(lambda: row.details.text().endswith("8 hours ago"))
+    assert rows_of(runs) == [row]
+
+
 def test_a_run_in_training_is_not_deleted(
     qtbot: QtBot, page: ModelPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +243,7 @@ def test_a_run_that_another_program_trains_is_marked_until_it_ends(
     qtbot.waitUntil(lambda: bool(words()))
     assert words().startswith(f"Trained by second.py (PID {elsewhere.pid}) since ")
     row = runs.list.itemWidget(runs.list.item(0))
-    runs.refresh(only_news=True)
+    runs.refresh()
     qtbot.waitUntil(lambda: runs._job is None)
     assert runs.list.itemWidget(runs.list.item(0)) is row, "nothing new: the row stays"
     elsewhere.kill()

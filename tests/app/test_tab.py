@@ -350,6 +350,35 @@ def test_a_picture_that_the_training_left_behind_says_its_step(
         assert pictures.when.text() == words
 
 
+def test_another_view_is_drawn_of_the_step_that_is_looked_back_at(
+    qtbot: QtBot, trained: ModelPage
+) -> None:
+    pictures = trained.pictures
+    for index, key in ((2, "bars"), (1, "curve"), (0, "state")):
+        pictures.tabs.setCurrentIndex(index)
+        if pictures.cards[key].on_demand:
+            click(qtbot, pictures.cards[key].show_button)
+        qtbot.waitUntil(lambda key=key: pictures.cards[key].step == 20)  # type: ignore[misc]
+    pictures.slider.setValue(0)
+    qtbot.waitUntil(lambda: pictures.cards["state"].step == 0)
+    for index, key in ((2, "bars"), (1, "curve")):
+        pictures.tabs.setCurrentIndex(index)
+        assert pictures.when.text() == "step 0"
+        qtbot.waitUntil(lambda key=key: pictures.cards[key].step == 0)  # type: ignore[misc]
+
+
+def test_a_view_on_demand_says_what_to_press(qtbot: QtBot, page: ModelPage) -> None:
+    page.pictures.tabs.setCurrentIndex(1)
+    card = page.pictures.cards["curve"]
+    assert card.holder.label.text() == "Press Train, then Show."
+    assert not card.show_button.isEnabled()
+    page.train()
+    qtbot.waitUntil(card.show_button.isEnabled, timeout=20_000)
+    assert card.holder.label.text() == "Press Show."
+    page.stop()
+    qtbot.waitUntil(paused(page))
+
+
 def test_while_one_looks_back_the_present_does_not_interfere(
     qtbot: QtBot, trained: ModelPage
 ) -> None:

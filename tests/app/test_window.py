@@ -1,6 +1,5 @@
 """The window: what is there before the engine, what after, the keys, and the end."""
 
-import errno
 import json
 import os
 import signal
@@ -30,10 +29,10 @@ from app.welcome import Welcome
 from app.window import MainWindow
 from engine.family import Family, Model
 from engine.knobs import knob, knobs_of
-from engine.learner import Learner
 from engine.payloads import Tokens
 from engine.store import Store
 from tests.app import drawing
+from tests.app.disk import FullDisk
 from tests.app.waiting import rest
 
 ROOT = Path(__file__).parent.parent.parent
@@ -518,6 +517,49 @@ def test_closing_asks_where_what_was_trained_cannot_be_saved(
     assert run.step == 6
 
 
+def test_a_question_that_is_closed_by_its_cross_is_asked_again(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(window)
+    take(qtbot, page, 3)
+    full = FullDisk(monkeypatch)
+    take(qtbot, page, 3)
+    for _ in range(2):
+        assert not window.close()
+        box = window._losing
+        assert box is not None
+        box.close()
+        assert window._losing is None
+    assert window.isVisible()
+    assert page.session.step == 6
+    full.over = True
+    assert window.close()
+
+
+def test_the_folder_of_a_drive_that_is_gone_is_not_made_anew(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def cannot(url: QUrl) -> bool:
+        opened.append(url.toLocalFile())
+        return False
+
+    monkeypatch.setattr("app.export.QDesktopServices.openUrl", cannot)
+    runs = tmp_path / "runs"
+    window._open_runs_folder()
+    assert runs.is_dir(), "the first time it is made"
+    assert opened == [str(runs)]
+    assert str(runs) in window.strip.messages[-1].text  # nothing can show it here
+    take(qtbot, page_of(window), 3)
+    runs.rename(tmp_path / "elsewhere")
+    window._open_runs_folder()
+    assert not runs.exists()
+    assert len(opened) == 1
+    assert window.strip.messages[-1].grave
+    (tmp_path / "elsewhere").rename(runs)
+
+
 def test_what_cannot_be_saved_can_be_lost_on_purpose(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -535,21 +577,6 @@ def test_what_cannot_be_saved_can_be_lost_on_purpose(
     qtbot.waitUntil(lambda: not window.isVisible())
     (run,) = Store(tmp_path / "runs").runs()
     assert run.step == 3, "what was saved before is whole"
-
-
-class FullDisk:
-    """No checkpoint can be written until it is over."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.over = False
-        save = Learner.save
-
-        def refusing(learner: Learner, place: Path) -> None:
-            if not self.over:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            save(learner, place)
-
-        monkeypatch.setattr(Learner, "save", refusing)
 
 
 def test_a_message_of_before_goes_when_it_trains(qtbot: QtBot, window: MainWindow) -> None:
