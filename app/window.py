@@ -204,6 +204,9 @@ class MainWindow(QMainWindow):
 
     def _generate(self, page: "ModelPage") -> None:
         """Draw a sample where it can be seen."""
+        if page.session.learner is None:
+            self.strip.say(_("There is no model yet: press Train first."))
+            return
         if page.sampling.isHidden():
             self.lesson.hide()
         page.generate()

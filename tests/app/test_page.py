@@ -321,19 +321,19 @@ def test_an_opening_that_is_stopped_half_way_shows_what_is_open(
     qtbot.waitUntil(empty(trained))
     trained.more(7)
     rest(qtbot, trained, 7)
-    playground, going = trained.session.playground, [True]
-    load = playground.data
 
-    def slowly(name: str) -> Any:
-        while going[0]:
+    def endless(name: str) -> Any:
+        while True:
             yield None
-        return (yield from load(name))
 
-    monkeypatch.setattr(playground, "data", slowly)
-    trained.restore(run)
-    qtbot.waitUntil(lambda: trained.session.step == 20)
-    trained.session._latest.stop()  # type: ignore[union-attr]
-    going[0] = False
+    with monkeypatch.context() as patch:
+        patch.setattr(trained.session.playground, "data", endless)
+        trained.restore(run)
+        qtbot.waitUntil(lambda: trained.session.step == 20)
+        opening = trained.session._latest
+        assert opening is not None
+        opening.stop()
+        assert opening.wait(10.0)
     qtbot.waitUntil(lambda: trained.transport.steps.value.text() == "20")
     assert not [words for words in said(trained) if words.startswith("Opened")]
 

@@ -517,6 +517,12 @@ def test_closing_asks_where_what_was_trained_cannot_be_saved(
     assert run.step == 6
 
 
+def test_generating_without_a_model_says_what_is_missing(window: MainWindow) -> None:
+    page_of(window)
+    window._generate(page_of(window))
+    assert window.strip.messages[-1].text == "There is no model yet: press Train first."
+
+
 def test_a_question_that_is_closed_by_its_cross_is_asked_again(
     qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
