@@ -31,7 +31,7 @@ from engine import wary
 from engine.data import catalogue
 from engine.events import Progress
 from engine.family import Model, Trained, View
-from engine.learner import TorchRandom, check_fits, load_weights, settings_of
+from engine.learner import load_weights
 from engine.music import SOFTWARE, write_wav
 from engine.payloads import (
     Array,
@@ -49,6 +49,7 @@ from engine.payloads import (
 )
 from engine.phrases import N_, PlaygroundError
 from engine.store import Run, RunError, replace, wrong_fields
+from engine.trained import from_weights
 
 PICTURE = 1024  # points a side of a picture, about
 FRAME = 420  # of a frame of a film
@@ -386,18 +387,12 @@ def read_weights(path: Path, models: Iterable[Model]) -> Trained:
             )
         )
     model = known[run.model]
-    net, train, seed = settings_of(run, model)
     try:
-        check_fits(model, net, data, path)
-        with TorchRandom(seed):
-            module = model.build(net, data)
-        load_weights(module, path)
+        return from_weights(path, run, model, data)
     except PlaygroundError:
         raise
     except Exception as error:  # data of another kind, say, which the model cannot be built for
         raise _unreadable(path, error) from error
-    module.eval().requires_grad_(False)
-    return Trained(module, net, train, data, run.step, model)
 
 
 def _run_from(raw: Mapping[str, Any]) -> Run:

@@ -4,6 +4,7 @@ The averaged model, with the settings and the data it was trained with.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from engine import wary
 from engine.data import catalogue
@@ -36,13 +37,8 @@ def load_trained(store: Store, run: Run, model: Model) -> Trained:
     """The averaged model of a saved run, for sampling and views; needs no training data."""
     folder = store.checkpoint_path(run)
     data = load_stub(store, run)
-    net, train, seed = settings_of(run, model)
-    weights = folder / "averaged.safetensors"
     try:
-        check_fits(model, net, data, weights)
-        with TorchRandom(seed):
-            module = model.build(net, data)
-        load_weights(module, weights)
+        return from_weights(folder / "averaged.safetensors", run, model, data)
     except PlaygroundError:
         raise
     # Whatever a damaged or foreign file makes the readers raise, it is refused with its name.
@@ -50,6 +46,18 @@ def load_trained(store: Store, run: Run, model: Model) -> Trained:
         raise RunError(
             N_("the weights of the run {run} cannot be read: {error}", run=run.id, error=str(error))
         ) from error
+
+
+def from_weights(weights: Path, run: Run, model: Model, data: Data) -> Trained:
+    """The model of `run` with the weights in a file, which is looked at before it is opened.
+
+    Raises `PlaygroundError`, or whatever a damaged or foreign file makes its readers raise.
+    """
+    net, train, seed = settings_of(run, model)
+    check_fits(model, net, data, weights)
+    with TorchRandom(seed):
+        module = model.build(net, data)
+    load_weights(module, weights)
     module.eval().requires_grad_(False)
     return Trained(module, net, train, data, run.step, model)
 
